@@ -1,0 +1,97 @@
+"""Configuration: frozen models, defaults < YAML < command-line flags, unknown key = error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TranscribeConfig(_Section):
+    """How speech becomes text."""
+
+    engine: Literal["auto", "captions", "whisper", "sphinx"] = "auto"
+    whisper_model: str = "small"
+    """Name of an openai-whisper model, or path of a checkpoint in its format."""
+    captions: Path | None = None
+    """Caption file in the source language."""
+
+
+class TranslateConfig(_Section):
+    """How text becomes text of another language."""
+
+    engine: Literal["auto", "captions", "nllb", "m2m100", "marian"] = "auto"
+    model: str | None = None
+    """Model id or local folder; None takes the engine's own default."""
+    translation: Path | None = None
+    """Caption file in the target language."""
+    beams: int = Field(4, ge=1, le=16)
+
+
+class SynthesizeConfig(_Section):
+    """How text becomes speech."""
+
+    engine: Literal["auto", "coqui", "espeak"] = "auto"
+    model: str | None = None
+    """Coqui model id or local folder; None takes XTTS v2."""
+    voice: str | None = None
+    """espeak voice such as ``hi+f2``, or speaker name of a Coqui model; None chooses."""
+    consent: bool = False
+    """True states that the speaker consents to the cloning of the voice; without it a stock voice speaks."""
+
+
+class FitConfig(_Section):
+    """How speech is placed in time. Ratios are playback rates, > 1 is faster."""
+
+    guard_s: float = Field(0.05, ge=0, le=1)
+    """Silence kept before the next segment's start."""
+    silent_tempo: float = Field(1.2, ge=1, le=2)
+    """Up to this rate no warning is given."""
+    max_tempo: float = Field(1.5, ge=1, le=2)
+    min_tempo: float = Field(0.85, ge=0.5, le=1)
+
+
+class LipsyncConfig(_Section):
+    """How the lips are made to move."""
+
+    engine: Literal["auto", "embedded", "wav2lip", "wav2lip_gan", "none"] = "auto"
+    weights: Path | None = None
+    """Own checkpoint in any published Wav2Lip container."""
+    detector: Literal["auto", "centerface", "s3fd"] = "auto"
+    batch_size: int = Field(8, ge=1, le=512)
+
+
+class MuxConfig(_Section):
+    """How the output is written."""
+
+    crf: int = Field(18, ge=0, le=18)
+    preset: str = "medium"
+    audio_bitrate_kbps: int = Field(160, ge=128, le=512)
+    mark: bool = True
+    """Show the small visible mark; the metadata that says "synthetic" is always written."""
+
+
+class EvaluateConfig(_Section):
+    """How lip-sync error is measured."""
+
+    syncnet: Literal["auto", "embedded", "syncnet_v2"] = "auto"
+
+
+class Config(_Section):
+    """Everything that shapes a run; see ``configs/default.yaml`` for every key with a comment."""
+
+    profile: Literal["auto", "embedded"] = "auto"
+    """``embedded`` uses only what is inside the installed packages: nothing is ever downloaded."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    transcribe: TranscribeConfig = TranscribeConfig()
+    translate: TranslateConfig = TranslateConfig()
+    synthesize: SynthesizeConfig = SynthesizeConfig()
+    fit: FitConfig = FitConfig()
+    lipsync: LipsyncConfig = LipsyncConfig()
+    mux: MuxConfig = MuxConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()

@@ -1,0 +1,204 @@
+"""What each stage hands to the next: frozen, typed, JSON on disk.
+
+All times are seconds from the start of the video, all paths are file names relative to the folder in
+which the result is stored (``Stored.path`` joins them), so a workspace can be moved.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Result(BaseModel):
+    """Base of all stage results: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EngineInfo(Result):
+    """Which engine did a stage's work, for the manifest and the report."""
+
+    name: str
+    version: str
+    licence: str
+    detail: str = ""
+    """Model, weights file or voice set, as a person would name it."""
+    notice: str | None = None
+    """Set when a lesser engine was used or quality is known to be limited; shown on console and report."""
+
+
+class SourceVideo(Result):
+    """The input as the probe stage found it. Sizes are of the displayed (rotated) picture, in pixels."""
+
+    sha256: str
+    duration_s: float
+    width: int
+    height: int
+    sample_aspect_ratio: str
+    """As ``"num:den"``; ``"1:1"`` for square pixels."""
+    fps: str
+    """Constant frame rate used by every later stage, as an exact fraction ``"30000/1001"``."""
+    n_frames: int
+    """Number of frames at ``fps`` that the output will have."""
+    audio_codec: str
+    audio_sample_rate_hz: int
+    audio_channels: int
+    audio_language: str | None = None
+    subtitle_languages: tuple[str, ...] = ()
+
+
+class Segment(Result):
+    """One span of speech in the source."""
+
+    id: int
+    start_s: float
+    end_s: float
+    text: str
+    speaker: str | None = None
+    confidence: float | None = None
+
+
+class Transcript(Result):
+    """Result of ``transcribe``; segments are in time order and do not overlap."""
+
+    language: str
+    """BCP-47 code of the spoken language."""
+    segments: tuple[Segment, ...]
+    engine: EngineInfo
+
+
+class TranslatedSegment(Result):
+    """A source segment with its text in the target language (empty text: nothing to say)."""
+
+    segment: Segment
+    text: str
+
+
+class Translation(Result):
+    """Result of ``translate``."""
+
+    source_language: str
+    target_language: str
+    segments: tuple[TranslatedSegment, ...]
+    engine: EngineInfo
+
+
+class Take(Result):
+    """One synthesised segment: a mono 16-bit wav beside the result."""
+
+    segment_id: int
+    wav: str
+    duration_s: float
+    sample_rate_hz: int
+    voice: str
+
+
+class Speech(Result):
+    """Result of ``synthesize``; segments without a word to say have no take."""
+
+    takes: tuple[Take, ...]
+    engine: EngineInfo
+    problems: tuple[str, ...] = ()
+    """Segments that could not be said, one line each; never fatal."""
+
+
+class Placement(Result):
+    """Where and how fast one take is played."""
+
+    segment_id: int
+    start_s: float
+    end_s: float
+    slot_end_s: float
+    """Next segment's source start less the guard; speech should end by here."""
+    tempo: float
+    """Playback rate: > 1 faster. Pitch is kept."""
+    borrowed_s: float = 0.0
+    """Part of the pause after the segment's own end that the speech uses."""
+    delayed_s: float = 0.0
+    """How much later than its source start it begins because an earlier segment overflowed."""
+    decision: str = ""
+    """One phrase for a person: why this tempo and place."""
+
+
+class FittedSpeech(Result):
+    """Result of ``fit``: one 48 kHz mono wav as long as the video (plus a reported overflow)."""
+
+    wav: str
+    sample_rate_hz: int
+    duration_s: float
+    overflow_s: float
+    """How far speech runs past the end of the video; 0 in nearly every case."""
+    placements: tuple[Placement, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class FaceStretch(Result):
+    """A run of consecutive frames with the same tracked face, [first_frame, last_frame]."""
+
+    first_frame: int
+    last_frame: int
+    n_synced: int
+    """Frames in it whose lower face was generated."""
+    mean_box_height_px: float
+
+
+class LipSyncResult(Result):
+    """Result of ``lipsync``: the generated lower faces as lossless patches, not whole frames.
+
+    ``patches`` is read with ``lipsync_core.inference.read_patches``; ``None`` when no frame was changed.
+    """
+
+    patches: str | None
+    n_frames: int
+    n_synced: int
+    stretches: tuple[FaceStretch, ...]
+    engine: EngineInfo
+    warnings: tuple[str, ...] = ()
+
+
+class MuxResult(Result):
+    """Result of ``mux``: the finished video."""
+
+    video: str
+    n_frames: int
+    duration_s: float
+    size_bytes: int
+    engine: EngineInfo
+
+
+class LipSyncScore(Result):
+    """LSE of one face stretch or of a whole video. Units are the named SyncNet's own."""
+
+    start_s: float
+    end_s: float
+    lse_d: float
+    lse_c: float
+    offset_frames: int
+    n_windows: int
+
+
+class ScoreCurve(Result):
+    """LSE over time: one value per window centre."""
+
+    time_s: tuple[float, ...] = ()
+    lse_d: tuple[float, ...] = ()
+    lse_c: tuple[float, ...] = ()
+
+
+class VideoScore(Result):
+    """All lip-sync measurements of one video; ``whole`` is None when no face could be measured."""
+
+    whole: LipSyncScore | None
+    stretches: tuple[LipSyncScore, ...] = ()
+    curve: ScoreCurve = ScoreCurve()
+    reason: str | None = None
+    """Why ``whole`` is None, in words."""
+
+
+class Evaluation(Result):
+    """Result of ``evaluate``: the source against its own sound, the output against the dub."""
+
+    source: VideoScore
+    output: VideoScore
+    engine: EngineInfo
+    """Names the SyncNet weights that gave the numbers."""
