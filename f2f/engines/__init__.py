@@ -1,0 +1,1 @@
+"""Engines that stages choose from: speech recognition, machine translation, speech synthesis."""

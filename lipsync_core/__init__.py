@@ -1,0 +1,1 @@
+"""Lip synchronisation: networks, inference, training and measurement."""

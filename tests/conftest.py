@@ -1,0 +1,74 @@
+"""Fixtures for all tests: no network, real media where a developer has it."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+
+class NetworkBlockedError(RuntimeError):
+    """A test tried to reach something else than this machine."""
+
+
+def _is_local(address: Any) -> bool:
+    if not isinstance(address, tuple):  # unix sockets
+        return True
+    host = str(address[0])
+    if host in {"localhost", ""}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+    resolve = socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if not _is_local(address):
+            raise NetworkBlockedError(f"test tried to connect to {address!r}")
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        if not _is_local(address):
+            raise NetworkBlockedError(f"test tried to connect to {address!r}")
+        return connect_ex(self, address)
+
+    def guarded_resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host is not None and not _is_local((host if isinstance(host, str) else host.decode(), 0)):
+            raise socket.gaierror(socket.EAI_NONAME, f"test tried to resolve {host!r}")
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
+    yield
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes a developer's model cache."""
+    monkeypatch.setenv("LIPSYNC_CORE_HOME", str(tmp_path_factory.getbasetemp() / "lipsync_core_home"))
+
+
+@pytest.fixture(scope="session")
+def shared_media() -> Path:
+    """Folder of real talking faces (GRID clips and more), for developers who have it."""
+    here = Path(__file__).resolve().parent.parent
+    for folder in (os.environ.get("F2F_TEST_MEDIA"), here.parent / "shared" / "media"):
+        if folder and Path(folder).is_dir():
+            return Path(folder)
+    pytest.skip("no real media here; set F2F_TEST_MEDIA to a folder that holds it")
