@@ -157,9 +157,13 @@ class LipSyncResult(Result):
 
 
 class MuxResult(Result):
-    """Result of ``mux``: the finished video."""
+    """Result of ``mux``: the finished video and the subtitles that are also tracks of it."""
 
     video: str
+    target_subtitles: str | None = None
+    """SRT at the times at which the dub speaks; None when there is nothing to say."""
+    source_subtitles: str | None = None
+    """SRT at the source's own times."""
     n_frames: int
     duration_s: float
     size_bytes: int
@@ -202,3 +206,17 @@ class Evaluation(Result):
     output: VideoScore
     engine: EngineInfo
     """Names the SyncNet weights that gave the numbers."""
+
+
+class SourceScore(Result):
+    """Result of ``evaluate_source``: the source against its own sound, the same for every target language."""
+
+    score: VideoScore
+    engine: EngineInfo
+
+
+class ReportResult(Result):
+    """Result of ``report``: the page a person reads and the manifest a program reads."""
+
+    html: str
+    manifest: str

@@ -1,0 +1,198 @@
+"""The manifest, ``lecture.hi.json``: everything that was done to a video, for a program to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from f2f.engines.status import package_version
+from f2f.results import (
+    EngineInfo,
+    Evaluation,
+    FaceStretch,
+    FittedSpeech,
+    LipSyncResult,
+    MuxResult,
+    Placement,
+    Result,
+    Segment,
+    SourceVideo,
+    Speech,
+    Transcript,
+    TranslatedSegment,
+    Translation,
+)
+
+FORMAT = "f2f-manifest/1"
+
+
+class StageRecord(Result):
+    """One stage of a run as it went."""
+
+    stage: str
+    seconds: float
+    """Time of the work itself; for a reused result the time it once took."""
+    reused: bool
+    engine: EngineInfo | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything known of one finished translation; what manifest and report are made of.
+
+    Attributes:
+        source: the input file.
+        output_name: file name the finished video gets, beside which manifest and report will lie.
+        stages: in the order in which they ran, without ``report`` itself.
+        notices: what the run told a person, in order; repeated lines are shown once.
+        command: shell line that repeats the run.
+    """
+
+    source: Path
+    output_name: str
+    video: SourceVideo
+    transcript: Transcript
+    translation: Translation
+    speech: Speech
+    fitted: FittedSpeech
+    lips: LipSyncResult
+    muxed: MuxResult
+    evaluation: Evaluation
+    stages: tuple[StageRecord, ...] = ()
+    notices: tuple[str, ...] = ()
+    command: str = ""
+
+
+class SegmentEntry(Result):
+    """One segment with all that happened to it."""
+
+    id: int
+    source_start_s: float
+    source_end_s: float
+    source_text: str
+    target_text: str
+    speaker: str | None
+    voice: str | None
+    """None when nothing was said for this segment."""
+    fit: Placement | None
+
+
+class SourceEntry(SourceVideo):
+    """The input with its name."""
+
+    name: str
+    language: str
+
+
+class LipsEntry(Result):
+    """What happened to the faces."""
+
+    engine: EngineInfo
+    n_frames: int
+    n_synced: int
+    stretches: tuple[FaceStretch, ...]
+
+
+class OutputEntry(Result):
+    """The finished video."""
+
+    name: str
+    language: str
+    duration_s: float
+    n_frames: int
+    size_bytes: int
+    overflow_s: float
+
+
+class Manifest(Result):
+    """Content of the manifest file."""
+
+    format: str
+    f2f_version: str
+    synthetic: bool
+    statement: str
+    source: SourceEntry
+    output: OutputEntry
+    command: str
+    segments: tuple[SegmentEntry, ...]
+    lips: LipsEntry
+    metrics: Evaluation
+    stages: tuple[StageRecord, ...]
+    warnings: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+def synthetic_statement(source_language: str, target_language: str, *, lips: bool) -> str:
+    """Return the sentence that every output carries, in its metadata, manifest and report."""
+    what = "voice and lip movements" if lips else "voice"
+    return (
+        f"Synthetic media: the {what} in this video were machine-made by f2f {package_version('f2f')}, an AI "
+        f"translation from {source_language} to {target_language}. The speaker never said these words."
+    )
+
+
+def build_manifest(job: Job) -> Manifest:
+    """Gather the results of all stages."""
+    source_language, target_language = job.transcript.language, job.translation.target_language
+    return Manifest(
+        format=FORMAT,
+        f2f_version=package_version("f2f"),
+        synthetic=True,
+        statement=synthetic_statement(source_language, target_language, lips=job.lips.patches is not None),
+        source=SourceEntry(name=job.source.name, language=source_language, **job.video.model_dump()),
+        output=OutputEntry(
+            name=job.output_name,
+            language=target_language,
+            duration_s=job.muxed.duration_s,
+            n_frames=job.muxed.n_frames,
+            size_bytes=job.muxed.size_bytes,
+            overflow_s=job.fitted.overflow_s,
+        ),
+        command=job.command,
+        segments=tuple(segment_entries(job)),
+        lips=LipsEntry(
+            engine=job.lips.engine,
+            n_frames=job.lips.n_frames,
+            n_synced=job.lips.n_synced,
+            stretches=job.lips.stretches,
+        ),
+        metrics=job.evaluation,
+        stages=job.stages,
+        warnings=all_warnings(job),
+        notices=all_notices(job),
+    )
+
+
+def segment_entries(job: Job) -> list[SegmentEntry]:
+    """Join transcript, translation, takes and placements by segment id, in source order."""
+    translated: dict[int, TranslatedSegment] = {entry.segment.id: entry for entry in job.translation.segments}
+    segments: dict[int, Segment] = {segment.id: segment for segment in job.transcript.segments}
+    segments.update({entry.segment.id: entry.segment for entry in job.translation.segments})
+    voices = {take.segment_id: take.voice for take in job.speech.takes}
+    placements = {placement.segment_id: placement for placement in job.fitted.placements}
+    return [
+        SegmentEntry(
+            id=segment.id,
+            source_start_s=segment.start_s,
+            source_end_s=segment.end_s,
+            source_text=segment.text,
+            target_text=translated[segment.id].text if segment.id in translated else "",
+            speaker=segment.speaker,
+            voice=voices.get(segment.id),
+            fit=placements.get(segment.id),
+        )
+        for segment in sorted(segments.values(), key=lambda segment: (segment.start_s, segment.id))
+    ]
+
+
+def all_warnings(job: Job) -> tuple[str, ...]:
+    """Everything that did not go as well as it should, once each."""
+    return tuple(dict.fromkeys((*job.speech.problems, *job.fitted.warnings, *job.lips.warnings)))
+
+
+def all_notices(job: Job) -> tuple[str, ...]:
+    """What a person must know of engines and choices, once each, without the warnings."""
+    engines = (job.transcript, job.translation, job.speech, job.lips, job.muxed, job.evaluation)
+    lines = [*job.notices, *(stage.engine.notice for stage in engines if stage.engine.notice)]
+    warnings = set(all_warnings(job))
+    return tuple(line for line in dict.fromkeys(lines) if line not in warnings)
