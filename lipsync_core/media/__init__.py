@@ -1,0 +1,35 @@
+"""The only door to ffmpeg: probe, decode as a stream, encode from a stream.
+
+The binary is the static one that ``imageio-ffmpeg`` ships (it has no ffprobe, so ffmpeg's own listing is
+parsed). All times are seconds after the container's start, which audio and video share.
+"""
+
+from lipsync_core.media.audio import read_audio, read_wav, write_wav
+from lipsync_core.media.ffmpeg import ffmpeg_path, run_ffmpeg
+from lipsync_core.media.frames import read_frames
+from lipsync_core.media.probe import (
+    AudioStream,
+    MediaInfo,
+    SubtitleStream,
+    VideoStream,
+    measure_duration,
+    probe_media,
+)
+from lipsync_core.media.writer import EncodeOptions, VideoWriter
+
+__all__ = [
+    "AudioStream",
+    "EncodeOptions",
+    "MediaInfo",
+    "SubtitleStream",
+    "VideoStream",
+    "VideoWriter",
+    "ffmpeg_path",
+    "measure_duration",
+    "probe_media",
+    "read_audio",
+    "read_frames",
+    "read_wav",
+    "run_ffmpeg",
+    "write_wav",
+]

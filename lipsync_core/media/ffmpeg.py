@@ -1,0 +1,108 @@
+"""Run the bundled ffmpeg: argument lists only, its words in every error."""
+
+from __future__ import annotations
+
+import collections
+import subprocess
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from lipsync_core.errors import MediaError, MissingModelError
+
+TAIL_LINES = 12  # of stderr kept for error messages
+QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
+
+
+@lru_cache(maxsize=1)
+def ffmpeg_path() -> str:
+    """Return the path of the ffmpeg binary that ``imageio-ffmpeg`` brings (or ``$IMAGEIO_FFMPEG_EXE``).
+
+    Raises:
+        MissingModelError: the package or its binary is not there.
+    """
+    try:
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as exc:
+        raise MissingModelError(f"no ffmpeg here ({exc}); run: pip install imageio-ffmpeg") from exc
+
+
+def input_argument(path: Path | str) -> str:
+    """Return ``path`` as an ffmpeg input that no protocol prefix or leading dash can disguise.
+
+    Raises:
+        MediaError: there is no such file.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise MediaError(f"no such file: {file}")
+    return f"file:{file}"
+
+
+def run_ffmpeg(args: Sequence[str], *, what: str) -> bytes:
+    """Run ffmpeg with ``args`` (existing outputs are overwritten) and return what it wrote to stdout.
+
+    Args:
+        args: everything after the program's name; input paths should pass through `input_argument`.
+        what: what is being done, for the error message ("decoding talk.mp4").
+
+    Raises:
+        MediaError: ffmpeg failed; holds its last lines.
+    """
+    command = [ffmpeg_path(), *QUIET, "-y", *args]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        raise failure(what, command, done.stderr.decode("utf-8", "replace"))
+    return done.stdout
+
+
+def failure(what: str, command: Sequence[str], stderr: str) -> MediaError:
+    """Return the error for a failed ffmpeg run: one line, its reason last."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    tail = "\n".join(lines[-TAIL_LINES:])
+    return MediaError(f"{what} failed: {_reason(lines)}", command=command, stderr_tail=tail)
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """Return the most telling line: the last that is not one of ffmpeg's closing formulas."""
+    formulas = ("Error opening", "Error while opening", "Conversion failed", "Nothing was", "Task finished")
+    bare = [line.split("] ", 1)[1] if line.startswith("[") and "] " in line else line for line in lines]
+    telling = [line for line in bare if not line.startswith(formulas)] or bare
+    return telling[-1] if telling else "ffmpeg gave no reason"
+
+
+class StderrTail:
+    """Drains a process's stderr in a thread, so that it never blocks, and keeps the last lines."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._lines: collections.deque[str] = collections.deque(maxlen=TAIL_LINES)
+        self._pipe = pipe
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def _drain(self) -> None:
+        with self._pipe:
+            for line in self._pipe:
+                self._lines.append(line.decode("utf-8", "replace").rstrip())
+
+    def text(self) -> str:
+        """Return the last lines; call after the process has ended."""
+        self._thread.join(timeout=5)
+        return "\n".join(self._lines)
+
+
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    """End a child process and reap it, whatever state it is in."""
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None and not pipe.closed:
+            try:
+                pipe.close()
+            except BrokenPipeError:  # unwritten bytes for a process that is gone
+                continue

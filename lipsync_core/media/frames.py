@@ -1,0 +1,102 @@
+"""Decode video as a stream of upright BGR frames at a constant rate."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lipsync_core.errors import MediaError
+from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, input_argument, stop_process
+from lipsync_core.media.probe import VideoStream, probe_media
+
+logger = logging.getLogger(__name__)
+
+FrameArray = npt.NDArray[np.uint8]  # (H, W, 3), BGR
+
+
+def read_frames(
+    path: Path | str, *, fps: Fraction | None = None, size: tuple[int, int] | None = None
+) -> Iterator[FrameArray]:
+    """Yield the frames of a video as it is displayed, one at a time.
+
+    Frame ``i`` is what a player shows ``i / fps`` seconds after the container's start, the same time zero
+    as `read_audio`'s: a late video start repeats the first frame, variable rates are made constant, fields
+    are deinterlaced, rotation is applied and the stream's colour matrix honoured. A damaged tail gives the
+    frames before it and a logged warning.
+
+    Args:
+        path: video file.
+        fps: frames a second; None takes the stream's own rate (`VideoStream.fps`).
+        size: (width, height) to scale to; None keeps the displayed size. Sample aspect is not applied.
+
+    Yields:
+        (H, W, 3) uint8 BGR; each array is the caller's to keep and change.
+
+    Raises:
+        MediaError: no video in the file, or not one frame can be decoded.
+    """
+    info = probe_media(path)
+    if info.video is None:
+        raise MediaError(f"{path} holds no video; give a file with moving pictures")
+    width, height = size or (info.video.width, info.video.height)
+    filters = decode_filters(info.video, fps or info.video.fps, width, height)
+    command = [
+        ffmpeg_path(), *QUIET, "-max_error_rate", "1", "-i", input_argument(path),
+        "-map", f"0:{info.video.index}", "-vf", filters,
+        "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1",
+    ]  # fmt: skip
+    yield from _pipe_frames(command, width, height, f"decoding {path}")
+
+
+def decode_filters(video: VideoStream, fps: Fraction, width: int, height: int) -> str:
+    """Return the filter chain from a decoded stream to upright RGB pictures of (width, height)."""
+    chain = ["bwdif=mode=send_frame:deint=interlaced"] if video.is_interlaced else []
+    chain.append(f"fps=fps={fps.numerator}/{fps.denominator}:start_time=0")
+    # The explicit size also catches streams that change resolution on the way.
+    chain.append(
+        f"scale={width}:{height}:in_color_matrix={video.colour_matrix}"
+        ":flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+    )
+    return ",".join(chain)
+
+
+def _pipe_frames(command: list[str], width: int, height: int, what: str) -> Iterator[FrameArray]:
+    n_bytes = width * height * 3
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    )
+    assert process.stdout is not None and process.stderr is not None
+    tail = StderrTail(process.stderr)
+    n_frames = 0
+    try:
+        while True:
+            frame = np.empty((height, width, 3), np.uint8)
+            if _read_into(process.stdout, memoryview(frame).cast("B")) < n_bytes:
+                break
+            n_frames += 1
+            yield frame
+        process.wait()
+    finally:  # also when the caller stops early
+        stop_process(process)
+    if n_frames == 0:
+        raise failure(what, command, tail.text())
+    if complaint := tail.text():
+        last_line = complaint.splitlines()[-1]
+        logger.warning("%s: kept %d frames, then or in between ffmpeg said: %s", what, n_frames, last_line)
+
+
+def _read_into(pipe: object, buffer: memoryview) -> int:
+    """Fill ``buffer`` from a raw pipe and return how many bytes came before its end."""
+    filled = 0
+    while filled < len(buffer):
+        count = pipe.readinto(buffer[filled:])  # type: ignore[attr-defined]
+        if not count:
+            break
+        filled += count
+    return filled

@@ -1,0 +1,164 @@
+"""Encode a stream of BGR frames with x264, and mux other streams in the same run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from lipsync_core.errors import InvalidInputError, MediaError
+from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, stop_process
+from lipsync_core.media.probe import default_colour_matrix
+
+MAX_CRF = 18  # visually lossless for x264; a larger number would be worse
+_COLOUR_TAGS = {"bt709": "bt709", "bt601": "smpte170m"}
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How frames are encoded and what is muxed beside them.
+
+    Attributes:
+        crf: x264 constant rate factor, 0 (lossless) ... 18.
+        preset: x264 preset, ``"ultrafast"`` ... ``"veryslow"``.
+        sample_aspect_ratio: ``"num:den"`` written into the stream.
+        video_filter: ffmpeg filters for the frames (a visible mark), before the colour conversion.
+        extra_inputs: one argument list per further input, such as ``["-i", "speech.wav"]``; the frames
+            are input 0, these are 1, 2, ...
+        output_args: options of the output file: maps of the extra inputs, audio codec, metadata. Frames
+            are mapped already.
+    """
+
+    crf: int = 18
+    preset: str = "medium"
+    sample_aspect_ratio: str = "1:1"
+    video_filter: str = ""
+    extra_inputs: Sequence[Sequence[str]] = ()
+    output_args: Sequence[str] = ()
+
+
+class VideoWriter:
+    """Context manager that encodes frames into one file: x264, yuv420p, colour tags, index in front.
+
+    The file appears under its name only when everything has succeeded; until then it lies beside it as a
+    hidden ``.part`` file, which is removed on failure. Odd widths and heights, which yuv420p cannot hold,
+    get one replicated column or row at the right or bottom.
+
+    Args:
+        path: output file; its suffix chooses the container (mp4, mkv, mov).
+        width: of the frames, in pixels.
+        height: of the frames, in pixels.
+        fps: exact constant rate.
+        options: see `EncodeOptions`.
+
+    Raises:
+        InvalidInputError: size, rate or CRF outside what is allowed.
+        MediaError: ffmpeg fails (here, in `write` or when leaving the context).
+
+    Example:
+        >>> with VideoWriter("out.mp4", 640, 360, Fraction(25)) as writer:  # doctest: +SKIP
+        ...     writer.write(frame_bgr)
+    """
+
+    def __init__(
+        self, path: Path | str, width: int, height: int, fps: Fraction, options: EncodeOptions | None = None
+    ) -> None:
+        self.path = Path(path)
+        self.width, self.height, self.fps = width, height, Fraction(fps)
+        self.options = options or EncodeOptions()
+        self.n_frames = 0
+        if min(width, height) < 2 or self.fps <= 0:
+            raise InvalidInputError(f"cannot encode {width}x{height} at {fps} fps; sizes from 2, rates above 0")
+        if not 0 <= self.options.crf <= MAX_CRF:
+            raise InvalidInputError(f"crf is {self.options.crf}; allowed is 0...{MAX_CRF} (lower is better)")
+        if not self.path.parent.is_dir():
+            raise MediaError(f"cannot write {self.path}: the folder {self.path.parent} does not exist")
+        self._part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _command(self) -> list[str]:
+        o = self.options
+        width, height = self.width + self.width % 2, self.height + self.height % 2
+        matrix = default_colour_matrix(width, height)
+        tag = _COLOUR_TAGS[matrix]
+        filters = [o.video_filter] if o.video_filter else []
+        filters += [
+            f"scale=out_color_matrix={matrix}:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int",
+            "format=yuv420p",
+            f"setsar={o.sample_aspect_ratio.replace(':', '/')}",
+            f"setparams=colorspace={tag}:color_primaries={tag}:color_trc={tag}:range=tv",
+        ]
+        return [
+            ffmpeg_path(), *[a for a in QUIET if a != "-nostdin"], "-y",
+            "-f", "rawvideo", "-pix_fmt", "bgr24", "-video_size", f"{width}x{height}",
+            "-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-i", "pipe:0",
+            *[argument for extra in o.extra_inputs for argument in extra],
+            "-map", "0:v:0", "-vf", ",".join(filters),
+            "-c:v", "libx264", "-preset", o.preset, "-crf", str(o.crf), "-pix_fmt", "yuv420p",
+            "-colorspace", tag, "-color_primaries", tag, "-color_trc", tag, "-color_range", "tv",
+            *(["-movflags", "+faststart"] if self.path.suffix.lower() in (".mp4", ".mov", ".m4v") else []),
+            *o.output_args, f"file:{self._part}",
+        ]  # fmt: skip
+
+    def __enter__(self) -> VideoWriter:
+        self._argv = self._command()
+        self._process = subprocess.Popen(
+            self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert self._process.stderr is not None
+        self._tail = StderrTail(self._process.stderr)
+        return self
+
+    def write(self, frame_bgr: npt.NDArray[np.uint8]) -> None:
+        """Append one (height, width, 3) uint8 BGR frame.
+
+        Raises:
+            InvalidInputError: another shape or type.
+            MediaError: ffmpeg has ended early.
+        """
+        if frame_bgr.shape != (self.height, self.width, 3) or frame_bgr.dtype != np.uint8:
+            raise InvalidInputError(
+                f"frame has shape {frame_bgr.shape} and type {frame_bgr.dtype}; "
+                f"this file takes ({self.height}, {self.width}, 3) uint8 BGR"
+            )
+        if self._process is None or self._process.stdin is None:
+            raise InvalidInputError("write() outside the writer's with-block")
+        if self.width % 2 or self.height % 2:
+            frame_bgr = np.pad(frame_bgr, ((0, self.height % 2), (0, self.width % 2), (0, 0)), mode="edge")
+        try:
+            self._process.stdin.write(memoryview(np.ascontiguousarray(frame_bgr)).cast("B"))
+        except (BrokenPipeError, OSError) as exc:
+            self._process.wait()
+            raise failure(f"encoding {self.path}", self._argv, self._tail.text()) from exc
+        self.n_frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        try:
+            if kind is None:
+                self._finish(self._process)
+        finally:
+            stop_process(self._process)
+            self._part.unlink(missing_ok=True)
+            self._process = None
+
+    def _finish(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        if self.n_frames == 0:
+            raise MediaError(f"not one frame was given for {self.path}; nothing is written")
+        try:
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # the exit code below tells
+        if process.wait() != 0 or not self._part.is_file():
+            raise failure(f"encoding {self.path}", self._argv, self._tail.text())
+        os.replace(self._part, self.path)
