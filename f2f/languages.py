@@ -263,7 +263,8 @@ def _unknown(text: str) -> Language:
     ]
     nearest = f"; nearest: {', '.join(f'{one.code} ({one.name})' for one in near)}" if near else ""
     raise UsageError(
-        f"unknown language {text!r}{nearest}; use a code such as hi, es, pt-BR, zh-Hans, or a name such as hindi"
+        f"unknown language {text!r}{nearest if near else ''}; use a code such as hi, es, pt-BR, zh-Hans, "
+        "or a name such as hindi"
     )
 
 
