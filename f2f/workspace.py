@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -43,6 +43,7 @@ class Stored(Generic[R]):
         version: version of the stage that made it.
         seconds: wall time the work took, when it was done.
         digest: hash of the result and its files; input of the keys of later stages.
+        notices: what the work had to tell a person.
         reused: True if it was found, False if this run made it.
     """
 
@@ -53,6 +54,7 @@ class Stored(Generic[R]):
     version: int
     seconds: float
     digest: str
+    notices: tuple[str, ...]
     reused: bool
 
     def path(self, name: str) -> Path:
@@ -64,6 +66,15 @@ class Stored(Generic[R]):
         """Engine that made the result, if the stage has engines."""
         engine = getattr(self.result, "engine", None)
         return engine if isinstance(engine, EngineInfo) else None
+
+
+@dataclass(frozen=True)
+class Work:
+    """An empty folder in which a stage makes the result that ``key`` will hold."""
+
+    stage: str
+    key: str
+    folder: Path
 
 
 def make_key(stage: str, version: int, parts: Mapping[str, Any]) -> str:
@@ -139,44 +150,49 @@ class Workspace:
             for name, facts in envelope["files"].items():
                 if not _is_intact(folder / name, facts):
                     return None
-            return _stored(folder, envelope, kind.model_validate_json(json.dumps(envelope["result"])), reused=True)
+            return _stored(
+                folder, envelope, kind.model_validate_json(json.dumps(envelope["result"])), reused=True
+            )
         except (OSError, ValueError, KeyError, TypeError, ValidationError):
             return None
 
     @contextlib.contextmanager
-    def begin(self, stage: str, key: str) -> Iterator[Path]:
+    def begin(self, stage: str, key: str) -> Iterator[Work]:
         """Give an empty folder to work in; it is removed unless ``commit`` moved it into place."""
         folder = self.root / stage / f".{key}.{os.getpid()}.tmp"
         _remove(folder)
         folder.mkdir(parents=True)
         try:
-            yield folder
+            yield Work(stage, key, folder)
         finally:
             _remove(folder)
 
-    def commit(self, stage: str, key: str, work: Path, result: R, *, version: int, seconds: float) -> Stored[R]:
-        """Seal ``work`` (from ``begin``) as the result under ``key``; it appears whole or not at all."""
+    def commit(
+        self, work: Work, result: R, *, version: int, seconds: float, notices: Sequence[str] = ()
+    ) -> Stored[R]:
+        """Seal ``work`` (from ``begin``) as a result under its key; it appears whole or not at all."""
         envelope: dict[str, Any] = {
             "format": _FORMAT,
-            "stage": stage,
+            "stage": work.stage,
             "version": version,
-            "key": key,
+            "key": work.key,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
+            "notices": list(notices),
             "files": {
-                path.relative_to(work).as_posix(): _facts(path)
-                for path in sorted(work.rglob("*"))
+                path.relative_to(work.folder).as_posix(): _facts(path)
+                for path in sorted(work.folder.rglob("*"))
                 if path.is_file() and path.name != RESULT_NAME
             },
             "result": json.loads(result.model_dump_json()),
         }
         envelope["digest"] = _digest(envelope)
-        write_atomically(work / RESULT_NAME, json.dumps(envelope, ensure_ascii=False, indent=1))
-        folder = self.root / stage / key
+        write_atomically(work.folder / RESULT_NAME, json.dumps(envelope, ensure_ascii=False, indent=1))
+        folder = self.root / work.stage / work.key
         if folder.exists():  # a damaged result: out of the way first, a folder cannot be replaced
-            folder.rename(folder.with_name(f".{key}.{os.getpid()}.{time.monotonic_ns()}.tmp"))
-        work.replace(folder)
-        for old in folder.parent.glob(f".{key}.*.tmp"):
+            folder.rename(folder.with_name(f".{work.key}.{os.getpid()}.{time.monotonic_ns()}.tmp"))
+        work.folder.replace(folder)
+        for old in folder.parent.glob(f".{work.key}.*.tmp"):
             _remove(old)
         return _stored(folder, envelope, result, reused=False)
 
@@ -190,6 +206,7 @@ def _stored(folder: Path, envelope: Mapping[str, Any], result: R, *, reused: boo
         version=envelope["version"],
         seconds=envelope["seconds"],
         digest=envelope["digest"],
+        notices=tuple(envelope["notices"]),
         reused=reused,
     )
 

@@ -1,0 +1,149 @@
+"""One stage of one run, ready to be executed: look the result up, else do the work and store it.
+
+``flows`` wraps each call in a Prefect task; inline runs just call it. Both see the same thing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from f2f.errors import F2FError, StageError
+from f2f.results import Result
+from f2f.stage import Observer, StageContext
+from f2f.workspace import Stored, Workspace, make_key
+
+R = TypeVar("R", bound=Result)
+
+
+@dataclass(frozen=True)
+class StageCall(Generic[R]):
+    """A stage with its inputs bound. Calling it twice does the work once.
+
+    Attributes:
+        stage: the stage's name.
+        target_language: None for stages that all target languages share.
+        description: one phrase for a person.
+        kind: type of the result.
+        version: version of the stage; raised whenever its work changes.
+        inputs: everything the result depends on, as JSON values; hashed into the key.
+        work: does the work in the context's folder.
+        workspace: where results are kept.
+        observer: told of start, progress and end.
+        device: resolved device for the context.
+    """
+
+    stage: str
+    target_language: str | None
+    description: str
+    kind: type[R]
+    version: int
+    inputs: Mapping[str, Any]
+    work: Callable[[StageContext], R]
+    workspace: Workspace
+    observer: Observer
+    device: str = "cpu"
+
+    @property
+    def key(self) -> str:
+        """Key under which the result is stored."""
+        return make_key(self.stage, self.version, self.inputs)
+
+    def find(self) -> Stored[R] | None:
+        """Return the stored result, None if the work is still to be done."""
+        return self.workspace.load(self.stage, self.key, self.kind)
+
+    def __call__(self) -> Stored[R]:
+        """Return the result, stored or newly made.
+
+        Raises:
+            F2FError: as the stage raised it.
+            StageError: the stage raised anything else.
+        """
+        self.observer.stage_started(self.stage, self.target_language)
+        found = self.find()
+        if found is not None:
+            for notice in found.notices:
+                self.observer.notice(notice)
+            self.observer.stage_finished(self.stage, 0.0, reused=True)
+            return found
+        started_s = time.monotonic()
+        with self.workspace.begin(self.stage, self.key) as work:
+            ears = _NoticeKeeper(self.observer)
+            result = self._run(StageContext(self.stage, work.folder, self.device, ears))
+            seconds = time.monotonic() - started_s
+            stored = self.workspace.commit(
+                work, result, version=self.version, seconds=seconds, notices=ears.notices
+            )
+        self.observer.stage_finished(self.stage, seconds, reused=False)
+        return stored
+
+    def _run(self, context: StageContext) -> R:
+        try:
+            return self.work(context)
+        except F2FError:
+            raise
+        except MemoryError as error:
+            raise StageError(self.stage, f"{self.stage}: out of memory; close other programs") from error
+        except Exception as error:  # a library's own error must not lose which stage it stopped
+            raise StageError(self.stage, f"{self.stage}: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    from lipsync_core.errors import LipSyncError
+
+    text = " ".join(str(error).split()) or "no message"
+    return text if isinstance(error, LipSyncError) else f"{type(error).__name__}: {text}"
+
+
+class Execute(Protocol):
+    """How a stage call is carried out; the hook by which ``flows`` makes each one a task."""
+
+    def __call__(self, call: StageCall[R], /) -> Stored[R]:
+        """Return ``call()``, now, in whatever wrapping."""
+
+
+def call_inline(call: StageCall[R], /) -> Stored[R]:
+    """Carry out a stage in this process, at once."""
+    return call()
+
+
+@dataclass
+class _NoticeKeeper:
+    """Passes everything on and keeps the notices, so that a reused result can repeat them."""
+
+    observer: Observer
+    notices: list[str] = field(default_factory=list)
+
+    def stage_started(self, stage: str, target_language: str | None) -> None:
+        self.observer.stage_started(stage, target_language)
+
+    def stage_progress(self, stage: str, done: float, total: float | None, unit: str) -> None:
+        self.observer.stage_progress(stage, done, total, unit)
+
+    def stage_finished(self, stage: str, seconds: float, *, reused: bool) -> None:
+        self.observer.stage_finished(stage, seconds, reused=reused)
+
+    def notice(self, text: str) -> None:
+        if text not in self.notices:
+            self.notices.append(text)
+        self.observer.notice(text)
+
+
+def stage_version(module_name: str) -> int:
+    """Return ``VERSION`` of a stage's module."""
+    import importlib
+
+    return int(importlib.import_module(module_name).VERSION)
+
+
+def config_values(config: Any, *, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """JSON values of a configuration section for a key; files are left out, their contents count instead."""
+    return {
+        name: value
+        for name, value in config.model_dump(mode="json").items()
+        if name not in without and not isinstance(getattr(config, name), Path)
+    }
