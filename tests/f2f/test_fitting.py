@@ -1,0 +1,157 @@
+"""The timing rules, each against a closed form, then all of them against thousands of random lectures."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from f2f.config import FitConfig
+from f2f.fitting import FitPlan, Line, plan_fit
+
+CONFIG = FitConfig()  # guard 0.05, silent 1.2, max 1.5, min 0.85
+
+
+def plan(*lines: tuple[float, float, float], video_s: float = 100.0, config: FitConfig = CONFIG) -> FitPlan:
+    """Plan lines given as (source start, source end, seconds of speech)."""
+    return plan_fit([Line(i + 1, *line) for i, line in enumerate(lines)], video_s, config)
+
+
+def test_speech_as_long_as_its_segment_is_left_alone() -> None:
+    fitted = plan((2, 5, 3))
+    assert fitted.placements[0].model_dump() == {
+        "segment_id": 1, "start_s": 2, "end_s": 5, "slot_end_s": 100, "tempo": 1, "borrowed_s": 0,
+        "delayed_s": 0, "decision": "natural rate",
+    }  # fmt: skip
+    assert (fitted.duration_s, fitted.overflow_s, fitted.warnings) == (100, 0, ())
+
+
+def test_pause_is_borrowed_before_speech_is_hurried() -> None:
+    first, second = plan((0, 2, 2.9), (3, 5, 2)).placements
+    assert (first.tempo, first.end_s, first.slot_end_s) == (1, 2.9, 2.95)
+    assert first.borrowed_s == pytest.approx(0.9)
+    assert second.start_s == 3
+
+
+def test_up_to_the_silent_rate_no_warning() -> None:
+    fitted = plan((0, 2, 2.95 * 1.2), (3, 5, 2))
+    assert fitted.placements[0].tempo == pytest.approx(1.2)
+    assert fitted.placements[0].end_s == pytest.approx(2.95)
+    assert fitted.warnings == ()
+
+
+def test_faster_than_the_silent_rate_warns_and_names_the_rate() -> None:
+    fitted = plan((0, 2, 2.95 * 1.35), (3, 5, 2))
+    assert fitted.placements[0].tempo == pytest.approx(1.35)
+    assert len(fitted.warnings) == 1 and "1.35×" in fitted.warnings[0] and "segment 1" in fitted.warnings[0]
+    assert fitted.placements[1].delayed_s == 0
+
+
+def test_overflow_moves_the_next_start_and_is_caught_up() -> None:
+    # 6 s of speech for a slot of 2.95 s: 4 s at 1.5×; the next starts at 4.05 and has 1.9 s for 2.5 s.
+    first, second, third = plan((0, 2, 6), (3, 5, 2.5), (6, 8, 2)).placements
+    assert (first.tempo, first.end_s) == (1.5, 4.0)
+    assert second.start_s == pytest.approx(4.05)
+    assert second.delayed_s == pytest.approx(1.05)
+    assert second.tempo == pytest.approx(2.5 / (5.95 - 4.05))
+    assert second.end_s == pytest.approx(5.95)
+    assert (third.start_s, third.delayed_s, third.tempo) == (6, 0, 1)
+
+
+def test_a_delayed_line_that_still_fits_is_not_hurried() -> None:
+    _, second, third = plan((0, 2, 6), (3, 5, 1.5), (9, 11, 2)).placements
+    assert second.delayed_s == pytest.approx(1.05)
+    assert second.tempo == 1
+    assert third.delayed_s == 0
+
+
+def test_short_speech_is_slowed_towards_its_own_end_only() -> None:
+    slowed, limited, hardly = plan((0, 10, 9), (20, 30, 5), (40, 50, 9.6)).placements
+    assert slowed.tempo == pytest.approx(0.9) and slowed.end_s == pytest.approx(10)
+    assert slowed.borrowed_s == 0
+    assert limited.tempo == 0.85 and limited.end_s == pytest.approx(20 + 5 / 0.85)
+    assert hardly.tempo == 1
+
+
+def test_last_line_may_use_the_rest_of_the_video() -> None:
+    (only,) = plan((1, 2, 4), video_s=5).placements
+    assert (only.tempo, only.end_s, only.borrowed_s) == (1, 5, 3)
+
+
+def test_overflow_at_the_very_end_is_reported() -> None:
+    fitted = plan((1, 2, 6.6), video_s=5)
+    assert fitted.placements[0].tempo == 1.5
+    assert fitted.overflow_s == pytest.approx(0.4)
+    assert fitted.duration_s == pytest.approx(5.4)
+    assert "0.40 s" in fitted.warnings[0]
+
+
+def test_line_after_the_video_is_left_out_aloud() -> None:
+    fitted = plan((1, 2, 1), (70, 71, 1), video_s=5)
+    assert [placement.segment_id for placement in fitted.placements] == [1]
+    assert fitted.duration_s == 5
+    assert "segment 2 left out" in fitted.warnings[0] and "1:10.0" in fitted.warnings[0]
+
+
+def test_nothing_to_say() -> None:
+    fitted = plan(video_s=7)
+    assert (fitted.placements, fitted.duration_s, fitted.overflow_s) == ((), 7, 0)
+
+
+def test_limits_come_from_the_configuration() -> None:
+    config = FitConfig(guard_s=0.5, silent_tempo=1.0, max_tempo=1.1, min_tempo=1.0)
+    hurried, short = plan((0, 1, 1.6), (2, 9, 1), config=config).placements
+    assert hurried.slot_end_s == 1.5 and hurried.tempo == pytest.approx(1.6 / 1.5)
+    assert short.tempo == 1
+
+
+seconds = st.floats(min_value=0.05, max_value=12, allow_nan=False)
+
+
+@st.composite
+def lectures(draw: st.DrawFn) -> tuple[list[Line], float, FitConfig]:
+    now_s, lines = 0.0, []
+    for i in range(draw(st.integers(0, 12))):
+        now_s += draw(st.sampled_from([0.0, 0.02, 0.5, 3.0]) | seconds)
+        length_s = draw(seconds)
+        lines.append(Line(i, now_s, now_s + length_s, draw(seconds)))
+        now_s += length_s
+    silent = draw(st.floats(1, 1.5))
+    config = FitConfig(
+        guard_s=draw(st.sampled_from([0.0, 0.05, 0.3])),
+        silent_tempo=silent,
+        max_tempo=draw(st.floats(silent, 2)),
+        min_tempo=draw(st.floats(0.5, 1)),
+    )
+    return lines, now_s + draw(st.sampled_from([0.0, 0.5, 5.0])) + 0.1, config
+
+
+@settings(max_examples=400, deadline=None)
+@given(lectures())
+def test_no_lecture_breaks_a_rule(lecture: tuple[list[Line], float, FitConfig]) -> None:
+    lines, video_s, config = lecture
+    fitted = plan_fit(lines, video_s, config)
+    tiny = 1e-5
+    assert [p.segment_id for p in fitted.placements] == [line.segment_id for line in lines]  # order, all
+    for line, p in zip(lines, fitted.placements, strict=True):
+        assert p.start_s >= line.start_s
+        assert (p.end_s - p.start_s) * p.tempo == pytest.approx(line.speech_s, abs=tiny)  # nothing cut
+        assert config.min_tempo <= p.tempo <= config.max_tempo
+        assert p.delayed_s == pytest.approx(p.start_s - line.start_s)
+        assert p.borrowed_s >= 0
+        if p.tempo < 1:
+            assert p.end_s <= line.end_s + tiny  # slowed speech stays within its segment
+        if p.end_s > p.slot_end_s + tiny:
+            assert p.tempo == config.max_tempo  # only what cannot go faster runs over
+            assert any(f"segment {p.segment_id} " in warning for warning in fitted.warnings)
+        if p.tempo > config.silent_tempo + tiny:
+            assert any(f"segment {p.segment_id} " in warning for warning in fitted.warnings)
+        if p.tempo > 1:
+            assert line.speech_s > p.slot_end_s - p.start_s - tiny  # never hurried without need
+    for before, after, line in zip(fitted.placements, fitted.placements[1:], lines[1:], strict=False):
+        assert after.start_s >= before.end_s + config.guard_s - tiny  # no overlap
+        # A start is late only by what the line before runs over: no drift.
+        assert after.start_s == pytest.approx(max(line.start_s, before.end_s + config.guard_s), abs=tiny)
+    last_end_s = max((p.end_s for p in fitted.placements), default=0.0)
+    assert fitted.duration_s == max(video_s, last_end_s)
+    assert fitted.overflow_s == fitted.duration_s - video_s
