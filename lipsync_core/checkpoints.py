@@ -1,0 +1,155 @@
+"""Loads weights from every container in which they are published, strictly and safely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lipsync_core.containers import (
+    is_safetensors,
+    listed,
+    read_container,
+    read_metadata,
+    refuse_impostor,
+    sha256_of,
+)
+from lipsync_core.errors import CheckpointError, InvalidInputError, MissingModelError
+
+__all__ = ["NetworkKind", "load_network", "load_state_dict", "read_metadata", "sha256_of"]
+
+NetworkKind = Literal["wav2lip", "lipsync_expert", "syncnet"]
+
+_PREFIX = "module."  # nn.DataParallel
+_COUNTER = "num_batches_tracked"  # never read in eval mode, and absent from some re-packed files
+
+# The key of each network whose first dimension is 512 channels times the width.
+_WIDTH_KEYS: dict[str, str] = {
+    "wav2lip": "face_encoder_blocks.5.0.conv_block.0.weight",
+    "lipsync_expert": "face_encoder.11.conv_block.0.weight",
+    "syncnet": "netfclip.0.weight",
+}
+_WIDTH_CHANNELS = 512
+
+
+def load_state_dict(path: str | Path, *, sha256: str | None = None) -> dict[str, Tensor]:
+    """Read the name-to-tensor map of a weights file onto the CPU.
+
+    Optimizer state is dropped and a leading ``module.`` is taken off every key.
+
+    Args:
+        path: a file in any published container (see the module's text).
+        sha256: expected hash, checked before anything in the file is interpreted.
+
+    Raises:
+        MissingModelError: there is no such file.
+        CheckpointError: another hash, a web page, a git-lfs pointer, a truncated or damaged file, a
+            pickle that carries code, or no tensors inside.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingModelError(f"no weights file at {path}: check the path, or put the file there")
+    refuse_impostor(path)
+    if sha256 is not None and (found := sha256_of(path)) != sha256.lower():
+        raise CheckpointError(
+            f"{path} has SHA-256 {found}, expected is {sha256}: the file is damaged or another version; "
+            "delete it and download it again"
+        )
+    return _tidied(read_container(path), path)
+
+
+def load_network(
+    path: str | Path, kind: NetworkKind, device: str | torch.device = "cpu", *, sha256: str | None = None
+) -> nn.Module:
+    """Build the network that fits a weights file, fill it and return it in eval mode.
+
+    The width comes from the metadata of a safetensors file, else from the tensors' shapes.
+
+    Args:
+        path: weights in any published container.
+        kind: ``"wav2lip"``, ``"lipsync_expert"`` or ``"syncnet"``.
+        device: where the network shall live.
+        sha256: expected hash of the file.
+
+    Raises:
+        MissingModelError: there is no such file.
+        CheckpointError: the file is unusable (see `load_state_dict`), or its keys or shapes are not
+            exactly those of the network.
+    """
+    from lipsync_core.models import LipSyncExpert, SyncNet, Wav2Lip
+
+    classes: dict[str, Callable[[float], nn.Module]] = {
+        "wav2lip": Wav2Lip,
+        "lipsync_expert": LipSyncExpert,
+        "syncnet": SyncNet,
+    }
+    if kind not in classes:
+        raise InvalidInputError(f"unknown kind of network {kind!r}; allowed are {', '.join(classes)}")
+    path = Path(path)
+    state = load_state_dict(path, sha256=sha256)
+    network = classes[kind](_width_of(path, state, kind))
+    _fill(network, state, path, kind)
+    return network.to(device).eval().requires_grad_(False)
+
+
+def _tidied(content: object, path: Path) -> dict[str, Tensor]:
+    """Unwrap ``state_dict``, take off ``module.`` and check that nothing but tensors is left."""
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not content:
+        raise CheckpointError(
+            f"{path} holds a {type(content).__name__}, not weights: needed is a map of names to tensors, "
+            "bare or under 'state_dict'"
+        )
+    strangers = [k for k, v in content.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
+    if strangers:
+        raise CheckpointError(
+            f"{path} has entries that are no tensors ({listed(strangers)}): needed is a map of names to "
+            "tensors, bare or under 'state_dict'"
+        )
+    state = {str(k).removeprefix(_PREFIX): v for k, v in content.items()}
+    if len(state) != len(content):
+        raise CheckpointError(f"{path} holds some weights twice, with and without 'module.': re-export it")
+    return state
+
+
+def _width_of(path: Path, state: Mapping[str, Tensor], kind: str) -> float:
+    anchor = state.get(_WIDTH_KEYS[kind])
+    if anchor is None:
+        really = next((k for k, key in _WIDTH_KEYS.items() if key in state), None)
+        hint = f"it is a {really} network" if really else f"its first keys are {listed(list(state))}"
+        raise CheckpointError(f"{path} is not a {kind} network ({hint}): choose the weights made for it")
+    stated = read_metadata(path).get("width") if is_safetensors(path) else None
+    try:
+        width = float(stated) if stated else anchor.shape[0] / _WIDTH_CHANNELS
+    except (ValueError, IndexError):
+        width = 0.0
+    if not 0 < width < float("inf"):
+        raise CheckpointError(f"{path} states a width of {stated or 0}; needed is a positive number")
+    return width
+
+
+def _fill(network: nn.Module, state: dict[str, Tensor], path: Path, kind: str) -> None:
+    """Load strictly; only absent batch counters are forgiven."""
+    own = network.state_dict()
+    for key, value in own.items():
+        if key.endswith(_COUNTER):
+            state.setdefault(key, torch.zeros_like(value))
+    complaints = {
+        "missing": [k for k in own if k not in state],
+        "unexpected": [k for k in state if k not in own],
+        "of another shape": [
+            f"{k} {tuple(state[k].shape)}, needed {tuple(v.shape)}"
+            for k, v in own.items()
+            if k in state and state[k].shape != v.shape
+        ],
+    }
+    said = [f"{len(keys)} {what} ({listed(keys)})" for what, keys in complaints.items() if keys]
+    if said:
+        raise CheckpointError(
+            f"{path} does not fit the {kind} network: {'; '.join(said)}. Choose weights made for {kind}"
+        )
+    network.load_state_dict(state, strict=True)
