@@ -1,0 +1,10 @@
+"""Which weights there are, where they lie, and how they are fetched.
+
+The folder also holds the embedded weights (safetensors) with their model card. Importing this package
+loads, hashes and downloads nothing.
+"""
+
+from lipsync_core.weights.fetch import fetch, is_fetchable
+from lipsync_core.weights.registry import REGISTRY, Weights, cache_folder, resolve, verified_path
+
+__all__ = ["REGISTRY", "Weights", "cache_folder", "fetch", "is_fetchable", "resolve", "verified_path"]
