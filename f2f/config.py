@@ -30,7 +30,7 @@ class TranslateConfig(_Section):
     """Model id or local folder; None takes the engine's own default."""
     translation: Path | None = None
     """Caption file in the target language."""
-    beams: int = Field(4, ge=1, le=16)
+    beams: int = Field(default=4, ge=1, le=16)
 
 
 class SynthesizeConfig(_Section):
@@ -48,12 +48,12 @@ class SynthesizeConfig(_Section):
 class FitConfig(_Section):
     """How speech is placed in time. Ratios are playback rates, > 1 is faster."""
 
-    guard_s: float = Field(0.05, ge=0, le=1)
+    guard_s: float = Field(default=0.05, ge=0, le=1)
     """Silence kept before the next segment's start."""
-    silent_tempo: float = Field(1.2, ge=1, le=2)
+    silent_tempo: float = Field(default=1.2, ge=1, le=2)
     """Up to this rate no warning is given."""
-    max_tempo: float = Field(1.5, ge=1, le=2)
-    min_tempo: float = Field(0.85, ge=0.5, le=1)
+    max_tempo: float = Field(default=1.5, ge=1, le=2)
+    min_tempo: float = Field(default=0.85, ge=0.5, le=1)
 
 
 class LipsyncConfig(_Section):
@@ -63,15 +63,15 @@ class LipsyncConfig(_Section):
     weights: Path | None = None
     """Own checkpoint in any published Wav2Lip container."""
     detector: Literal["auto", "centerface", "s3fd"] = "auto"
-    batch_size: int = Field(8, ge=1, le=512)
+    batch_size: int = Field(default=8, ge=1, le=512)
 
 
 class MuxConfig(_Section):
     """How the output is written."""
 
-    crf: int = Field(18, ge=0, le=18)
+    crf: int = Field(default=18, ge=0, le=18)
     preset: str = "medium"
-    audio_bitrate_kbps: int = Field(160, ge=128, le=512)
+    audio_bitrate_kbps: int = Field(default=160, ge=128, le=512)
     mark: bool = True
     """Show the small visible mark; the metadata that says "synthetic" is always written."""
 
