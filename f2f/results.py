@@ -100,6 +100,8 @@ class Speech(Result):
     engine: EngineInfo
     problems: tuple[str, ...] = ()
     """Segments that could not be said, one line each; never fatal."""
+    source_level_dbfs: float | None = None
+    """RMS level of the speech in the source, pauses left out; None when there is none to measure."""
 
 
 class Placement(Result):
