@@ -1,0 +1,76 @@
+"""S3FD face detector of the optional package ``face-alignment`` (extra ``faces``).
+
+The published recipe's detector (S. Zhang et al., ICCV 2017): far slower on a CPU than CenterFace, but
+what the published numbers were made with.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lipsync_core.errors import MissingModelError
+from lipsync_core.faces.centerface import FaceBox
+from lipsync_core.faces.geometry import FrameArray
+
+FILE_NAME = "s3fd-619a316812.pth"
+URL = f"https://www.adrianbulat.com/downloads/python-fan/{FILE_NAME}"
+MIN_SIDE_PX = 32  # the network's fifth pooling needs as much
+
+
+def find_s3fd_weights() -> Path:
+    """Return the weights file in ``$LIPSYNC_CORE_HOME`` or torch's hub cache.
+
+    Raises:
+        MissingModelError: it is in neither; the message has the command that fetches it.
+    """
+    home = os.environ.get("LIPSYNC_CORE_HOME")
+    torch_home = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch"))
+    folders = [Path(home)] if home else [Path.home() / ".cache" / "lipsync_core"]
+    folders.append(torch_home / "hub" / "checkpoints")
+    for folder in folders:
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    raise MissingModelError(
+        f"S3FD's weights are not here; run: curl --create-dirs -Lo {folders[0] / FILE_NAME} {URL} "
+        "(or use the detector centerface)"
+    )
+
+
+class S3FD:
+    """S3FD through ``face_alignment.detection.sfd.FaceDetector``.
+
+    Args:
+        device: torch device.
+        score_threshold: lowest score reported.
+        swap_channels: give the network RGB, as its package expects; False gives it BGR frames as they are,
+            the published recipe's mistake that its results depend on.
+
+    Raises:
+        MissingModelError: package or weights are not here.
+    """
+
+    name = "s3fd"
+
+    def __init__(self, device: str = "cpu", score_threshold: float = 0.5, swap_channels: bool = True) -> None:
+        if importlib.util.find_spec("face_alignment") is None:
+            raise MissingModelError("S3FD needs the package face-alignment; run: pip install face-alignment")
+        weights = find_s3fd_weights()
+        from face_alignment.detection.sfd import FaceDetector
+
+        self._swap_channels = swap_channels
+        self._detector: Any = FaceDetector(
+            device=device, path_to_detector=str(weights), filter_threshold=score_threshold
+        )
+
+    def detect(self, frame_bgr: FrameArray) -> list[FaceBox]:
+        """Return the faces of one (H, W, 3) uint8 BGR frame, best score first; none on sides under 32 px."""
+        if min(frame_bgr.shape[:2]) < MIN_SIDE_PX:
+            return []
+        image = frame_bgr[:, :, ::-1] if self._swap_channels else frame_bgr
+        found = self._detector.detect_from_image(np.ascontiguousarray(image))
+        return sorted((FaceBox(*(float(v) for v in row[:5])) for row in found), key=lambda f: -f.score)
