@@ -6,6 +6,8 @@ table from the published code (joonson/syncnet_python, ``SyncNetModel.py``).
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lipsync_core.models.layers import scaled_channels
@@ -38,9 +40,29 @@ class SyncNet(nn.Module):
         return out
 
     def forward_lip(self, frames: Tensor) -> Tensor:
-        """Map face windows (N, 3, 5, 224, 224), BGR in 0...255, to features (N, 1024), not normalised."""
-        out: Tensor = self.netfclip(self.netcnnlip(frames).flatten(1))
+        """Map face windows (N, 3, 5, 224, 224), BGR in 0...255, to features (N, 1024), not normalised.
+
+        The first convolution spans all five frames, so nothing is left of time behind it: every layer is
+        run as its two-dimensional equal, which is several times faster on a CPU.
+        """
+        x = frames.flatten(1, 2).contiguous(memory_format=torch.channels_last)
+        for layer in self.netcnnlip:
+            x = _run_flat(layer, x)
+        out: Tensor = self.netfclip(x.flatten(1))
         return out
+
+
+def _run_flat(layer: nn.Module, x: Tensor) -> Tensor:
+    """Run one layer of the lip branch on (N, C, H, W), its time axis being of length one or merged with C."""
+    if isinstance(layer, nn.Conv3d):
+        kernel, stride, padding = layer.weight.flatten(1, 2), layer.stride[1:], layer.padding[1:]
+        return F.conv2d(x, kernel, layer.bias, stride, padding)  # type: ignore[arg-type]
+    if isinstance(layer, nn.MaxPool3d):
+        window, stride, padding = layer.kernel_size[1:], layer.stride[1:], layer.padding  # type: ignore[index]
+        return F.max_pool2d(x, window, stride, padding[1:] if isinstance(padding, tuple) else padding)
+    if isinstance(layer, nn.BatchNorm3d):
+        return torch.as_tensor(layer(x.unsqueeze(2))).squeeze(2)
+    return torch.as_tensor(layer(x))
 
 
 def _head(width: float) -> nn.Sequential:
