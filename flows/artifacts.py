@@ -1,0 +1,173 @@
+"""What a finished translation leaves on its run page: tables, a picture, where the files are.
+
+The builders turn a manifest into plain tables and markdown; only ``publish`` talks to Prefect.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TypedDict
+
+from f2f.manifest import Manifest, SegmentEntry
+from f2f.request import Outputs
+from f2f.results import LipSyncScore, VideoScore
+from flows.names import artifact_key
+from lipsync_core.media.ffmpeg import input_argument, run_ffmpeg
+
+PICTURE_HEIGHT_PX = 360
+
+Row = dict[str, str | int | float]
+
+
+class TableArtifact(TypedDict):
+    """Arguments of Prefect's table artifact, without the key."""
+
+    table: list[Row]
+    description: str
+
+
+def read_manifest(outputs: Outputs) -> Manifest:
+    """Read the manifest that lies beside a finished video."""
+    return Manifest.model_validate_json(outputs.manifest.read_text(encoding="utf-8"))
+
+
+def clock(seconds: float) -> str:
+    """Return ``m:ss.s``, for instance ``2:07.4``."""
+    tenths = round(seconds * 10)
+    return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
+
+
+def segment_table(manifest: Manifest) -> TableArtifact:
+    """Return one row per segment: when, what was said, what is said now, how it fits."""
+    source, target = manifest.source.language, manifest.output.language
+    voices = sorted({entry.voice for entry in manifest.segments if entry.voice})
+    count = len(manifest.segments)
+    return {
+        "table": [_segment_row(entry, source, target) for entry in manifest.segments],
+        "description": f"{count} segments, {source} → {target}; voice: {', '.join(voices) or 'none'}",
+    }
+
+
+def _segment_row(entry: SegmentEntry, source: str, target: str) -> Row:
+    fit = entry.fit
+    return {
+        "#": entry.id,
+        "start": clock(entry.source_start_s),
+        "end": clock(entry.source_end_s),
+        f"source ({source})": entry.source_text,
+        f"target ({target})": entry.target_text,
+        "spoken": f"{clock(fit.start_s)}–{clock(fit.end_s)}" if fit else "not spoken",
+        "tempo": f"{fit.tempo:.2f}×" if fit else "",
+        "fit": fit.decision if fit else "",
+    }
+
+
+def score_table(manifest: Manifest) -> TableArtifact:
+    """Return lip-sync error of source and output, whole and per face stretch."""
+    metrics = manifest.metrics
+    rows = [*_score_rows("source", metrics.source), *_score_rows("output", metrics.output)]
+    lips = manifest.lips.engine
+    return {
+        "table": rows,
+        "description": (
+            f"Lip-sync error measured with {metrics.engine.name} {metrics.engine.detail}".rstrip()
+            + ": distance (LSE-D) is better when lower, confidence (LSE-C) when higher; "
+            f"lips by {lips.name} {lips.detail}".rstrip()
+        ),
+    }
+
+
+def _score_rows(name: str, score: VideoScore) -> Iterator[Row]:
+    if score.whole is None:
+        yield {"video": name, "part": "whole", "note": score.reason or "not measured"}
+        return
+    yield _score_row(name, "whole", score.whole)
+    for stretch in score.stretches:
+        yield _score_row(name, f"{clock(stretch.start_s)}–{clock(stretch.end_s)}", stretch)
+
+
+def _score_row(name: str, part: str, score: LipSyncScore) -> Row:
+    return {
+        "video": name,
+        "part": part,
+        "LSE-D": round(score.lse_d, 3),
+        "LSE-C": round(score.lse_c, 3),
+        "offset (frames)": score.offset_frames,
+        "windows": score.n_windows,
+    }
+
+
+def picture_time_s(manifest: Manifest) -> float:
+    """Return the middle of the stretch with the most generated frames, else of the video."""
+    fps = Fraction(manifest.source.fps)
+    synced = [stretch for stretch in manifest.lips.stretches if stretch.n_synced]
+    if not synced:
+        return manifest.source.duration_s / 2
+    longest = max(synced, key=lambda stretch: stretch.n_synced)
+    return float((longest.first_frame + longest.last_frame) / 2 / fps)
+
+
+def before_after_jpeg(source: Path, output: Path, time_s: float, height: int = PICTURE_HEIGHT_PX) -> bytes:
+    """Return a JPEG of source (left) and output (right) at ``time_s``; both are sought, not decoded through.
+
+    Raises:
+        MediaError: one of them cannot be decoded there.
+    """
+    square = f"scale=iw*sar:ih,setsar=1,scale=-2:{height}"
+    seek = ("-ss", f"{max(time_s, 0.0):.3f}")
+    return run_ffmpeg(
+        [
+            *seek, "-i", input_argument(source), *seek, "-i", input_argument(output),
+            "-filter_complex", f"[0:v:0]{square}[a];[1:v:0]{square}[b];[a][b]hstack=inputs=2[v]",
+            "-map", "[v]", "-frames:v", "1", "-q:v", "4", "-f", "image2pipe", "-c:v", "mjpeg", "pipe:1",
+        ],
+        what=f"taking a picture of {output.name}",
+    )  # fmt: skip
+
+
+def picture_markdown(jpeg: bytes, manifest: Manifest, time_s: float) -> str:
+    """Return a page with the picture inside it, so that it needs no file and no network."""
+    data = base64.b64encode(jpeg).decode("ascii")
+    return (
+        f"Left: source. Right: synthetic result in {manifest.output.language}, at {clock(time_s)}.\n\n"
+        f"![{manifest.source.name} before and after](data:image/jpeg;base64,{data})\n\n{manifest.statement}\n"
+    )
+
+
+def files_markdown(outputs: Outputs) -> str:
+    """Return where the report and the other outputs lie. Browsers open file links only when pasted."""
+    rows = [("report", outputs.report), ("video", outputs.video)]
+    rows += [("subtitles", outputs.subtitles), ("manifest", outputs.manifest)]
+    lines = [f"- {what}: [{path.name}]({path.resolve().as_uri()}) `{path.resolve()}`" for what, path in rows]
+    return "\n".join(lines) + "\n\nOpen the report by pasting its path into the browser.\n"
+
+
+def notices_markdown(manifest: Manifest) -> str | None:
+    """Return everything a person must know of this result, or None if there is nothing."""
+    lines = [f"- {line}" for line in dict.fromkeys((*manifest.notices, *manifest.warnings))]
+    return "\n".join(lines) + "\n" if lines else None
+
+
+def publish(source: Path, outputs: Outputs) -> None:
+    """Create the artifacts of one finished language in the current flow run."""
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+    manifest = read_manifest(outputs)
+    language = outputs.target_language
+
+    def key(what: str) -> str:
+        return artifact_key(source, language, what)
+
+    create_markdown_artifact(files_markdown(outputs), key=key("report"), description="Report and other files")
+    time_s = picture_time_s(manifest)
+    jpeg = before_after_jpeg(source, outputs.video, time_s)
+    create_markdown_artifact(
+        picture_markdown(jpeg, manifest, time_s), key=key("picture"), description="Before and after"
+    )
+    create_table_artifact(**segment_table(manifest), key=key("segments"))
+    create_table_artifact(**score_table(manifest), key=key("lip-sync-error"))
+    if notices := notices_markdown(manifest):
+        create_markdown_artifact(notices, key=key("notices"), description="Notices and warnings")

@@ -1,0 +1,71 @@
+"""Settings that Prefect must find in the environment before it is imported.
+
+Everything is set with ``setdefault``: what a person has exported wins. Nothing may leave the machine
+unless ``PREFECT_API_URL`` names another one: neither the client's nor the server's usage statistics, and
+no request to a local server through a proxy.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import MutableMapping
+
+CLIENT_SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "f2f,flows,lipsync_core",
+    # Stages log from threads that belong to no run; those lines stay local without a complaint.
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+SERVER_SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+}
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+def prepare_client(api_url: str, environ: MutableMapping[str, str] | None = None) -> None:
+    """Set what the flow's process needs; ``api_url`` is the server that was found to answer."""
+    environ = os.environ if environ is None else environ
+    # Explicit, so that no Prefect profile of this user can lead the run to another server.
+    environ["PREFECT_API_URL"] = api_url
+    for name, value in CLIENT_SETTINGS.items():
+        environ.setdefault(name, value)
+    bypass_proxy(environ)
+
+
+def prepare_server(host: str, port: int, environ: MutableMapping[str, str] | None = None) -> None:
+    """Set what a local server needs. The pages call the API at the port given here, not uvicorn's."""
+    environ = os.environ if environ is None else environ
+    environ["PREFECT_SERVER_API_HOST"] = host
+    environ["PREFECT_SERVER_API_PORT"] = str(port)
+    environ["PREFECT_API_URL"] = f"http://{host}:{port}/api"
+    for name, value in SERVER_SETTINGS.items():
+        environ.setdefault(name, value)
+    bypass_proxy(environ)
+
+
+def bypass_proxy(environ: MutableMapping[str, str]) -> None:
+    """Add loopback to ``no_proxy``, so that a proxy of this machine never sees a local request."""
+    for name in ("no_proxy", "NO_PROXY"):
+        hosts = [host for host in environ.get(name, "").split(",") if host]
+        environ[name] = ",".join(hosts + [host for host in LOOPBACK_HOSTS if host not in hosts])
+
+
+def hush_prefect() -> None:
+    """Keep Prefect's own log lines off the console; they still reach the server.
+
+    Importing Prefect may give the root logger a console handler, which would write over the progress
+    display. Call after the import.
+    """
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler, PrefectConsoleHandler):
+            root.removeHandler(handler)
+    logging.getLogger("prefect").propagate = False
+    logging.getLogger("prefect._internal").handlers.clear()

@@ -1,0 +1,48 @@
+"""What runs, tags and artifacts are called in the Prefect UI."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+MAX_SLUG_LENGTH = 60
+
+
+def run_name(source: str | Path, targets: Sequence[str]) -> str:
+    """Return ``lecture-to-hi``, or ``lecture-to-hi-es`` for several languages."""
+    return "-".join([Path(source).stem, "to", *targets])
+
+
+def task_run_name(stage: str, target_language: str | None) -> str:
+    """Return ``lipsync → hi``, or the stage alone where all languages share it."""
+    return f"{stage} → {target_language}" if target_language else stage
+
+
+def run_tags(source: str | Path, targets: Sequence[str]) -> list[str]:
+    """Return the languages, ``f2f`` and the name of the folder that holds the lecture."""
+    folder = Path(source).resolve().parent.name
+    return sorted({"f2f", *targets, *([folder] if folder else [])})
+
+
+def slug(text: str) -> str:
+    """Return ``text`` in lowercase letters, digits and dashes, as artifact keys demand.
+
+    Where more than case and punctuation is lost (other scripts, long names) a short digest keeps
+    different names apart.
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")
+    lossless = text.isascii() and words and len(words) <= MAX_SLUG_LENGTH
+    if lossless:
+        return words
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return "-".join(part for part in (words[:MAX_SLUG_LENGTH].strip("-"), digest) if part)
+
+
+def artifact_key(source: str | Path, target_language: str | None, what: str) -> str:
+    """Return ``lecture-hi-segments``: one key, and so one history, per lecture, language and kind."""
+    parts = [slug(Path(source).stem), *([slug(target_language)] if target_language else []), slug(what)]
+    return "-".join(parts)

@@ -1,0 +1,81 @@
+"""The runner that ``f2f`` finds through its entry point: runs show in Prefect while a server answers.
+
+Prefect is imported only when a run or the server starts.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+from f2f.errors import EngineUnavailableError
+from f2f.request import Outputs, Request
+from f2f.stage import Observer
+from flows.environment import hush_prefect, prepare_client
+from flows.server import DEFAULT_HOST, DEFAULT_PORT, Answer, ask_server, find_api_url, serve
+
+INSTALL = 'pip install "f2f[standard]"'
+
+
+class PrefectRunner:
+    """Runs translations as the flow ``translate-video``."""
+
+    name = "prefect"
+
+    def __init__(self) -> None:
+        self._answer: Answer | None = None
+
+    def is_available(self) -> bool:
+        """Whether Prefect is installed and a server answers at ``PREFECT_API_URL`` or the local default."""
+        if not _is_installed():
+            return False
+        self._answer = ask_server(find_api_url())
+        return self._answer.healthy
+
+    def hint(self) -> str:
+        """Say how to see runs in the browser."""
+        if not _is_installed():
+            return f"To watch runs in the browser: {INSTALL}, then f2f ui"
+        answer = self._answer or ask_server(find_api_url())
+        if answer.healthy:
+            return f"This run shows at {answer.ui_url}"
+        if answer.api_url == find_api_url({}):
+            return "To watch runs in the browser, start: f2f ui"
+        return (
+            f"No Prefect server at {answer.api_url} ({answer.reason}); running without. To start one: f2f ui"
+        )
+
+    def run(self, request: Request, observer: Observer) -> list[Outputs]:
+        """Run ``request`` as a flow; if the server goes away, finish without it.
+
+        Raises:
+            F2FError: exactly as the pipeline raised it.
+            EngineUnavailableError: no server answers.
+        """
+        answer = self._answer or ask_server(find_api_url())
+        if not answer.healthy:
+            raise EngineUnavailableError(
+                f"no Prefect server at {answer.api_url}: {answer.reason}; start: f2f ui"
+            )
+        prepare_client(answer.api_url)
+        from flows.stage_tasks import ServerLostError
+        from flows.translate_video import run_as_flow
+
+        hush_prefect()
+        try:
+            return run_as_flow(request, observer)
+        except ServerLostError as error:
+            observer.notice(f"the Prefect server at {answer.api_url} was lost ({error}); going on without it")
+        from f2f.pipeline import translate_video
+
+        return translate_video(request, observer)
+
+    def ui(self, port: int = DEFAULT_PORT, host: str = DEFAULT_HOST) -> int:
+        """Run a local server in the foreground until Ctrl-C; return the exit code."""
+        return serve(port, host)
+
+
+def _is_installed() -> bool:
+    return importlib.util.find_spec("prefect") is not None
+
+
+runner = PrefectRunner()

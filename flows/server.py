@@ -1,0 +1,188 @@
+"""Prefect's server on this machine: whether one answers, and how to start one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import urllib.error
+import urllib.parse
+import urllib.request
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from f2f.errors import EngineUnavailableError, UsageError
+from flows.environment import LOOPBACK_HOSTS, prepare_server
+
+DEFAULT_PORT = 4200
+DEFAULT_HOST = "127.0.0.1"
+LOCAL_TIMEOUT_S = 0.3
+REMOTE_TIMEOUT_S = 3.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back from a server's health page.
+
+    Attributes:
+        api_url: address that was asked, ending in ``/api`` for one's own servers.
+        healthy: a Prefect server answers and lets us in.
+        reason: why not, in a few words; empty when healthy.
+    """
+
+    api_url: str
+    healthy: bool
+    reason: str = ""
+
+    @property
+    def ui_url(self) -> str:
+        """Address of the pages for a person."""
+        return self.api_url.removesuffix("/api")
+
+
+def find_api_url(environ: Mapping[str, str] | None = None) -> str:
+    """Return ``PREFECT_API_URL``, else the address of a local server."""
+    environ = os.environ if environ is None else environ
+    url = environ.get("PREFECT_API_URL", "").strip() or f"http://{DEFAULT_HOST}:{DEFAULT_PORT}/api"
+    return url.rstrip("/")
+
+
+def ask_server(api_url: str, environ: Mapping[str, str] | None = None) -> Answer:
+    """Ask the server at ``api_url`` for its health, without importing Prefect.
+
+    A closed local port answers within milliseconds, a silent one after ``LOCAL_TIMEOUT_S``, a silent
+    machine elsewhere after ``REMOTE_TIMEOUT_S``.
+    """
+    parts = urllib.parse.urlsplit(api_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return Answer(api_url, False, "that is no http address")
+    local = parts.hostname in LOOPBACK_HOSTS
+    # A proxy of this machine must not see, nor answer for, a local server.
+    handlers = [urllib.request.ProxyHandler({})] if local else []
+    request = urllib.request.Request(f"{api_url}/health", headers=_headers(environ))
+    try:
+        opener = urllib.request.build_opener(*handlers)
+        with opener.open(request, timeout=LOCAL_TIMEOUT_S if local else REMOTE_TIMEOUT_S) as response:
+            body = response.read(10_000)
+    except urllib.error.HTTPError as error:
+        error.close()
+        refused = error.code in {401, 403}
+        return Answer(api_url, False, "it refuses PREFECT_API_KEY" if refused else f"it answers {error.code}")
+    except urllib.error.URLError as error:
+        return Answer(api_url, False, _words(error.reason))
+    except (OSError, ValueError) as error:
+        return Answer(api_url, False, _words(error))
+    if not _is_health(body):
+        return Answer(api_url, False, "something that is no Prefect server answers")
+    return Answer(api_url, True)
+
+
+def _headers(environ: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the credentials that Prefect's own client would send."""
+    environ = os.environ if environ is None else environ
+    if key := environ.get("PREFECT_API_KEY"):
+        return {"Authorization": f"Bearer {key}"}
+    if auth := environ.get("PREFECT_API_AUTH_STRING"):
+        return {"Authorization": f"Basic {b64encode(auth.encode()).decode()}"}
+    return {}
+
+
+def _words(reason: object) -> str:
+    if isinstance(reason, TimeoutError | socket.timeout):
+        return "no answer in time"
+    if isinstance(reason, ConnectionRefusedError):
+        return "nothing listens there"
+    return str(reason)
+
+
+def _is_health(body: bytes) -> bool:
+    # Other programs like port 4200 too, and answer every address with a page.
+    try:
+        return json.loads(body) is True
+    except ValueError:
+        return False
+
+
+def serve(port: int = DEFAULT_PORT, host: str = DEFAULT_HOST) -> int:
+    """Run a Prefect server in this process until Ctrl-C; print its address once it answers.
+
+    Runs are kept in ``$PREFECT_HOME`` (``~/.prefect``). No second process is started, so nothing can
+    outlive this one.
+
+    Returns:
+        Exit code 0: stopped, or one was there already.
+
+    Raises:
+        UsageError: the port is taken by something else, or ``host`` is no address of this machine.
+        EngineUnavailableError: Prefect is not installed.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    answer = ask_server(f"http://{host}:{port}/api")
+    if answer.healthy:
+        console.print(f"A Prefect server runs already: {answer.ui_url}", soft_wrap=True)
+        return 0
+    _check_port(host, port)
+    prepare_server(host, port)
+    console.print(f"Starting the Prefect server on {host}:{port} …")
+    try:
+        return _serve(host, port, console.print)
+    except ImportError as error:
+        raise EngineUnavailableError(
+            f'the UI needs Prefect ({error}); run: pip install "f2f[standard]"'
+        ) from error
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise UsageError(
+                f"cannot listen on {host}:{port}: {error}; choose another port (0–65535) with --port, "
+                f"then export PREFECT_API_URL=http://{host}:PORT/api for f2f translate"
+            ) from error
+
+
+def _serve(host: str, port: int, say: Callable[[str], None]) -> int:
+    """Run uvicorn here. Imports Prefect, so the environment must be ready."""
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                for line in _welcome(host, port):
+                    say(line)
+
+    config = uvicorn.Config(
+        create_app(final=True),
+        host=host,
+        port=port,
+        log_level="warning",
+        # A page that is still open must not hold up the end.
+        timeout_graceful_shutdown=2,
+    )
+    server = Server(config)
+    # uvicorn ends in order and then hands the signal on; this is how a person stops the server.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise UsageError(f"the Prefect server could not start on {host}:{port}; its log above says why")
+    say("Prefect server stopped.")
+    return 0
+
+
+def _welcome(host: str, port: int) -> list[str]:
+    lines = [
+        f"Ready: http://{host}:{port} – f2f translate now shows its runs there. Ctrl-C stops the server."
+    ]
+    if (host, port) != (DEFAULT_HOST, DEFAULT_PORT):
+        lines.append(f"Tell it where: export PREFECT_API_URL=http://{host}:{port}/api")
+    return lines
