@@ -97,9 +97,7 @@ def _result(plan: FitPlan, n_samples: int, video_duration_s: float) -> FittedSpe
     )
 
 
-def _render(
-    take_wav: Path, take: Take, placement: Placement, scratch: Path, context: StageContext
-) -> Waveform:
+def _render(take_wav: Path, take: Take, placement: Placement, stretcher: str, scratch: Path) -> Waveform:
     """Return the take at 48 kHz and at its tempo: exactly as many samples as planned."""
     from lipsync_core.media import read_wav, run_ffmpeg
 
