@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from f2f.engines.status import package_version
+from f2f.languages import parse_language
 from f2f.results import (
     EngineInfo,
     Evaluation,
@@ -43,6 +44,8 @@ class Job:
     Attributes:
         source: the input file.
         output_name: file name the finished video gets, beside which manifest and report will lie.
+        lips_folder: where ``lips.patches`` lies.
+        muxed_folder: where ``muxed.video`` and its subtitles lie.
         stages: in the order in which they ran, without ``report`` itself.
         notices: what the run told a person, in order; repeated lines are shown once.
         command: shell line that repeats the run.
@@ -58,6 +61,8 @@ class Job:
     lips: LipSyncResult
     muxed: MuxResult
     evaluation: Evaluation
+    lips_folder: Path
+    muxed_folder: Path
     stages: tuple[StageRecord, ...] = ()
     notices: tuple[str, ...] = ()
     command: str = ""
@@ -124,10 +129,11 @@ class Manifest(Result):
 
 def synthetic_statement(source_language: str, target_language: str, *, lips: bool) -> str:
     """Return the sentence that every output carries, in its metadata, manifest and report."""
-    what = "voice and lip movements" if lips else "voice"
+    what = "voice and the lip movements in this video were" if lips else "voice in this video was"
+    languages = f"from {parse_language(source_language).name} to {parse_language(target_language).name}"
     return (
-        f"Synthetic media: the {what} in this video were machine-made by f2f {package_version('f2f')}, an AI "
-        f"translation from {source_language} to {target_language}. The speaker never said these words."
+        f"Synthetic media: the {what} made by AI, a translation {languages} by f2f {package_version('f2f')}. "
+        "The speaker never said these words."
     )
 
 

@@ -218,7 +218,9 @@ class SourceScore(Result):
 
 
 class ReportResult(Result):
-    """Result of ``report``: the page a person reads and the manifest a program reads."""
+    """Result of ``report``: the files that lie beside the finished video, already named like it."""
 
     html: str
     manifest: str
+    subtitles: str
+    """SRT in the target language; without a cue where nothing was said."""

@@ -1,0 +1,247 @@
+"""mux: source frames, generated lips, mark, both sounds and subtitles in one encode."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f2f.config import MuxConfig
+from f2f.errors import StageError
+from f2f.languages import parse_language
+from f2f.manifest import synthetic_statement
+from f2f.mark import Mark, apply_mark, make_mark, mark_words
+from f2f.results import (
+    EngineInfo,
+    FittedSpeech,
+    LipSyncResult,
+    MuxResult,
+    SourceVideo,
+    Transcript,
+    Translation,
+)
+from f2f.stage import StageContext
+
+if TYPE_CHECKING:
+    from lipsync_core.inference import FacePatch
+    from lipsync_core.media import EncodeOptions
+
+VERSION = 1
+_VIDEO_NAME, _TARGET_SRT, _SOURCE_SRT = "video.mp4", "target.srt", "source.srt"
+# Codecs that MP4 players expect; the original sound in any other is re-encoded.
+_COPIED_CODECS = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
+_ORIGINAL_BITRATE_KBPS = 192
+
+Frame = NDArray[np.uint8]  # (H, W, 3), BGR
+
+
+@dataclass(frozen=True)
+class MuxInputs:
+    """What becomes one video.
+
+    Attributes:
+        source: the input file; its frames and its first sound are used.
+        fitted_folder: where ``fitted.wav`` lies.
+        lips_folder: where ``lips.patches`` lies.
+    """
+
+    source: Path
+    video: SourceVideo
+    transcript: Transcript
+    translation: Translation
+    fitted: FittedSpeech
+    fitted_folder: Path
+    lips: LipSyncResult
+    lips_folder: Path
+
+
+def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResult:
+    """Write the finished video and its subtitle files.
+
+    The video has exactly the source's number of frames; only speech that overflows the end adds frames, on
+    which the last picture stays.
+
+    Raises:
+        StageError: the source yields no frame any more.
+        MediaError: ffmpeg fails; nothing is left under the result's name.
+    """
+    from lipsync_core.media import VideoWriter
+
+    fps = Fraction(inputs.video.fps)
+    n_frames = inputs.video.n_frames + math.ceil(round(inputs.fitted.overflow_s * fps, 3))
+    subtitles = _write_subtitles(inputs, context.folder)
+    options = _encode_options(inputs, config, subtitles, n_frames / fps)
+    path = context.folder / _VIDEO_NAME
+    size = (inputs.video.width, inputs.video.height)
+    with (
+        contextlib.closing(_composed(inputs, config, fps, n_frames)) as frames,
+        VideoWriter(path, *size, fps, options) as writer,
+    ):
+        for done, frame in enumerate(frames, start=1):
+            writer.write(frame)
+            context.progress(done, n_frames, "frames")
+    return MuxResult(
+        video=_VIDEO_NAME,
+        target_subtitles=subtitles.target.name if subtitles.target else None,
+        source_subtitles=subtitles.source.name if subtitles.source else None,
+        n_frames=n_frames,
+        duration_s=float(n_frames / fps),
+        size_bytes=path.stat().st_size,
+        engine=_engine(config),
+    )
+
+
+def compose_frames(
+    frames: Iterable[Frame],
+    patches: Iterable[tuple[int, FacePatch]],
+    mark: Mark | None,
+    n_frames: int,
+) -> Iterator[Frame]:
+    """Yield exactly ``n_frames`` output frames.
+
+    Frames without a patch pass untouched; if the source ends early its last frame stays.
+
+    Args:
+        frames: source frames, (H, W, 3) uint8 BGR.
+        patches: (frame number, generated lower face) in ascending order.
+        mark: drawn on every frame, None draws nothing.
+        n_frames: how many to yield.
+
+    Raises:
+        StageError: there is not one frame.
+    """
+    from lipsync_core.inference import paste
+
+    source, waiting = iter(frames), iter(patches)
+    index_of_patch, patch = next(waiting, (-1, None))
+    shown: Frame | None = None
+    for index in range(n_frames):
+        frame = next(source, None)
+        if frame is not None:
+            if patch is not None and index_of_patch == index:
+                frame = paste(frame, patch)
+                index_of_patch, patch = next(waiting, (-1, None))
+            shown = frame if mark is None else apply_mark(frame, mark)
+        if shown is None:
+            raise StageError("mux", "the source yields no frame any more: was the file moved or changed?")
+        yield shown
+
+
+def _composed(
+    inputs: MuxInputs, config: MuxConfig, fps: Fraction, n_frames: int
+) -> Generator[Frame, None, None]:
+    from lipsync_core.inference import read_patches
+    from lipsync_core.media import read_frames
+
+    video = inputs.video
+    mark = None
+    if config.mark:
+        words = mark_words(inputs.translation.target_language)
+        sample_aspect_ratio = Fraction(video.sample_aspect_ratio.replace(":", "/"))
+        mark = make_mark(video.width, video.height, words, sample_aspect_ratio=sample_aspect_ratio)
+    patches = (
+        iter(()) if inputs.lips.patches is None else read_patches(inputs.lips_folder / inputs.lips.patches)
+    )
+    yield from compose_frames(read_frames(inputs.source, fps=fps), patches, mark, n_frames)
+
+
+@dataclass(frozen=True)
+class _Subtitles:
+    target: Path | None
+    source: Path | None
+
+
+def _write_subtitles(inputs: MuxInputs, folder: Path) -> _Subtitles:
+    """Write both SRT files; None where there would be no cue (an empty track is no valid file)."""
+    from f2f.captions import write_srt
+
+    said = {placement.segment_id: placement for placement in inputs.fitted.placements}
+    target = []
+    for entry in inputs.translation.segments:
+        place = said.get(entry.segment.id, entry.segment)
+        if entry.text.strip():
+            target.append((place.start_s, place.end_s, entry.text))
+    source = [(one.start_s, one.end_s, one.text) for one in inputs.transcript.segments if one.text.strip()]
+    paths = {_TARGET_SRT: target, _SOURCE_SRT: source}
+    for name, cues in paths.items():
+        if cues:
+            write_srt(folder / name, cues)
+    return _Subtitles(folder / _TARGET_SRT if target else None, folder / _SOURCE_SRT if source else None)
+
+
+def _encode_options(
+    inputs: MuxInputs, config: MuxConfig, subtitles: _Subtitles, duration_s: Fraction
+) -> EncodeOptions:
+    """Return inputs and output options of the one ffmpeg run; input 0 is the pipe of frames."""
+    from lipsync_core.media import EncodeOptions, probe_media
+
+    source_language = parse_language(inputs.transcript.language)
+    target_language = parse_language(inputs.translation.target_language)
+    original = probe_media(inputs.source).audio[0]
+    seconds = f"{math.ceil(duration_s * 1_000_000) / 1_000_000:.6f}"
+    files = [inputs.fitted_folder / inputs.fitted.wav, inputs.source]
+    args = [
+        "-map", "1:a:0", "-map", f"2:{original.index}",
+        "-filter:a:0", f"apad=whole_dur={seconds}",
+        "-c:a:0", "aac", "-b:a:0", f"{config.audio_bitrate_kbps}k",
+        *_track("a:0", target_language.iso639_2, f"{target_language.name} (AI-dubbed)"),
+        *_original_codec(original.codec),
+        *_track("a:1", source_language.iso639_2, f"{source_language.name} (original)"),
+        "-disposition:a:0", "default", "-disposition:a:1", "0",
+    ]  # fmt: skip
+    tracks = ((subtitles.target, target_language), (subtitles.source, source_language))
+    for path, language in tracks:
+        if path is not None:
+            n_before = len(files) - 2
+            files.append(path)
+            args += ["-map", f"{len(files)}:s:0"]
+            args += _track(f"s:{n_before}", language.iso639_2, language.name)
+    statement = synthetic_statement(
+        inputs.transcript.language, inputs.translation.target_language, lips=inputs.lips.patches is not None
+    )
+    args += [
+        "-c:s", "mov_text", "-map_metadata", "-1", "-map_chapters", "2",
+        "-metadata", f"title={inputs.source.stem} ({target_language.name}, AI-dubbed)",
+        "-metadata", f"comment={statement}", "-metadata", f"synopsis={statement}",
+        "-t", seconds,
+    ]  # fmt: skip
+    return EncodeOptions(
+        crf=config.crf,
+        preset=config.preset,
+        sample_aspect_ratio=inputs.video.sample_aspect_ratio,
+        extra_inputs=[["-i", f"file:{path}"] for path in files],
+        output_args=args,
+    )
+
+
+def _original_codec(codec: str) -> list[str]:
+    if codec in _COPIED_CODECS:
+        return ["-c:a:1", "copy"]
+    return [
+        "-c:a:1", "aac", "-b:a:1", f"{_ORIGINAL_BITRATE_KBPS}k",
+        "-filter:a:1", "aresample=async=1:first_pts=0",
+    ]  # fmt: skip
+
+
+def _track(stream: str, language: str, title: str) -> list[str]:
+    """Return the tags of one output stream; players show either the title or the handler's name."""
+    tags = (f"language={language}", f"title={title}", f"handler_name={title}")
+    return [argument for tag in tags for argument in (f"-metadata:s:{stream}", tag)]
+
+
+def _engine(config: MuxConfig) -> EngineInfo:
+    import imageio_ffmpeg
+
+    return EngineInfo(
+        name="x264",
+        version=f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}",
+        licence="GPL-2.0-or-later (a program of its own)",
+        detail=f"CRF {config.crf}, preset {config.preset}, AAC {config.audio_bitrate_kbps} kbit/s",
+    )
