@@ -102,7 +102,8 @@ class CenterFace:
     def __init__(self, score_threshold: float = SCORE_THRESHOLD, max_lines: int = MAX_LINES) -> None:
         if not 0 < score_threshold < 1 or max_lines < SIZE_MULTIPLE_PX:
             raise InvalidInputError(
-                f"score_threshold {score_threshold} and max_lines {max_lines}: needed are 0...1 and 32 or more"
+                f"score_threshold is {score_threshold} and max_lines {max_lines}; "
+                "needed are 0...1 and 32 or more"
             )
         self.score_threshold = score_threshold
         self.max_lines = max_lines
@@ -119,7 +120,9 @@ class CenterFace:
 
         height, width = frame_bgr.shape[:2]
         net_width, net_height = self.network_size(width, height)
-        blob = cv2.dnn.blobFromImage(frame_bgr, 1.0, (net_width, net_height), swapRB=True)  # wants RGB, 0...255
+        blob = cv2.dnn.blobFromImage(
+            frame_bgr, 1.0, (net_width, net_height), swapRB=True
+        )  # wants RGB, 0...255
         self._net.setInput(blob)
         maps = self._net.forward(_OUTPUTS)
         faces = decode(maps, self.score_threshold)

@@ -62,7 +62,9 @@ class PrimaryFace:
             return self._start(candidates, width, height)
         self._missing_frames = 0
         chosen = max(same, key=lambda f: iou(f, self._last) if self._last else 0.0)
-        if best is not None and prominence(best, width, height) > OVERTAKE * prominence(chosen, width, height):
+        if best is not None and prominence(best, width, height) > OVERTAKE * prominence(
+            chosen, width, height
+        ):
             self._rival_frames += n_frames
             if self._rival_frames > self._overtake_frames:
                 return self._start([best], width, height)

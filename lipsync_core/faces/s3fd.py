@@ -17,28 +17,25 @@ from lipsync_core.errors import MissingModelError
 from lipsync_core.faces.centerface import FaceBox
 from lipsync_core.faces.geometry import FrameArray
 
-FILE_NAME = "s3fd-619a316812.pth"
-URL = f"https://www.adrianbulat.com/downloads/python-fan/{FILE_NAME}"
 MIN_SIDE_PX = 32  # the network's fifth pooling needs as much
 
 
 def find_s3fd_weights() -> Path:
-    """Return the weights file in ``$LIPSYNC_CORE_HOME`` or torch's hub cache.
+    """Return the weights file in `lipsync_core.weights.cache_folder` or torch's hub cache.
 
     Raises:
-        MissingModelError: it is in neither; the message has the command that fetches it.
+        MissingModelError: it is in neither; the message says where to get it.
+        CheckpointError: a file of that name is something else.
     """
-    home = os.environ.get("LIPSYNC_CORE_HOME")
+    from lipsync_core.weights import REGISTRY, resolve
+
     torch_home = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch"))
-    folders = [Path(home)] if home else [Path.home() / ".cache" / "lipsync_core"]
-    folders.append(torch_home / "hub" / "checkpoints")
-    for folder in folders:
-        if (folder / FILE_NAME).is_file():
-            return folder / FILE_NAME
-    raise MissingModelError(
-        f"S3FD's weights are not here; run: curl --create-dirs -Lo {folders[0] / FILE_NAME} {URL} "
-        "(or use the detector centerface)"
-    )
+    in_hub_cache = torch_home / "hub" / "checkpoints" / REGISTRY["s3fd"].file
+    if in_hub_cache.is_file():  # face-alignment itself puts it there
+        return in_hub_cache
+    found = resolve("s3fd", "s3fd", allow_download=False).path
+    assert found is not None
+    return found
 
 
 class S3FD:
@@ -73,4 +70,6 @@ class S3FD:
             return []
         image = frame_bgr[:, :, ::-1] if self._swap_channels else frame_bgr
         found = self._detector.detect_from_image(np.ascontiguousarray(image))
-        return sorted((FaceBox(*(float(v) for v in row[:5])) for row in found), key=lambda f: -f.score)
+        rows = [[float(v) for v in row[:5]] for row in found]
+        faces = [FaceBox(x1, y1, x2, y2, score) for x1, y1, x2, y2, score in rows]
+        return sorted(faces, key=lambda face: -face.score)

@@ -157,7 +157,8 @@ def _needs_refinement(before: _Tracked, after: _Tracked) -> bool:
         return (before.box is None) != (after.box is None)
     if before.track != after.track:
         return True
-    return float(np.abs(after.box[:4] - before.box[:4]).max()) > FAST_MOTION * (before.box[3] - before.box[1])
+    motion = float(np.abs(after.box[:4] - before.box[:4]).max())
+    return motion > FAST_MOTION * float(before.box[3] - before.box[1])
 
 
 def _interpolate(before: _Tracked, between: list[_Tracked], after: _Tracked) -> None:

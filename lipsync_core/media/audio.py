@@ -40,7 +40,9 @@ def read_audio(path: Path | str, sample_rate_hz: int = 16_000, stream: int = 0) 
     """
     info = probe_media(path)
     if stream >= len(info.audio):
-        have = f"it has {len(info.audio)} audio stream(s), counted from 0" if info.audio else "it has no sound"
+        have = (
+            f"it has {len(info.audio)} audio stream(s), counted from 0" if info.audio else "it has no sound"
+        )
         raise MediaError(f"{path} has no audio stream {stream}: {have}")
     # ffmpeg's own downmix of stereo is the mean; of surround it weighs centre and sides as players do.
     command = [
@@ -76,7 +78,7 @@ def write_wav(path: Path | str, waveform: npt.NDArray[np.floating], sample_rate_
             file.setframerate(sample_rate_hz)
             for first in range(0, waveform.size, _BLOCK_SAMPLES):
                 file.writeframes(_to_pcm16(waveform[first : first + _BLOCK_SAMPLES]).astype("<i2").tobytes())
-        os.replace(part, target)
+        part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def read_frames(
         "-map", f"0:{info.video.index}", "-vf", filters,
         "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1",
     ]  # fmt: skip
-    yield from _pipe_frames(command, width, height, f"decoding {path}")
+    yield from pipe_frames(command, width, height, f"decoding {path}")
 
 
 def decode_filters(video: VideoStream, fps: Fraction, width: int, height: int) -> str:
@@ -66,7 +66,12 @@ def decode_filters(video: VideoStream, fps: Fraction, width: int, height: int) -
     return ",".join(chain)
 
 
-def _pipe_frames(command: list[str], width: int, height: int, what: str) -> Iterator[FrameArray]:
+def pipe_frames(command: list[str], width: int, height: int, what: str) -> Generator[FrameArray, None, None]:
+    """Yield the (height, width, 3) BGR frames that an ffmpeg command writes raw to its stdout.
+
+    Raises:
+        MediaError: not one frame came; ``what`` was being done.
+    """
     n_bytes = width * height * 3
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
@@ -77,7 +82,7 @@ def _pipe_frames(command: list[str], width: int, height: int, what: str) -> Iter
     try:
         while True:
             frame = np.empty((height, width, 3), np.uint8)
-            if _read_into(process.stdout, memoryview(frame).cast("B")) < n_bytes:
+            if _read_into(process.stdout, frame.data.cast("B")) < n_bytes:
                 break
             n_frames += 1
             yield frame

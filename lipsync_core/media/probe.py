@@ -14,6 +14,7 @@ from lipsync_core.media.ffmpeg import failure, ffmpeg_path, input_argument, run_
 
 MAX_FRAME_RATE = 120  # a higher time base is no frame rate
 STANDARD_RATES = (Fraction(25), Fraction(30), Fraction(50), Fraction(60))
+NAMED_LAYOUTS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8}
 TEXT_SUBTITLES = ("subrip", "srt", "mov_text", "webvtt", "ass", "ssa", "text")
 
 
@@ -106,9 +107,9 @@ def probe_media(path: Path | str) -> MediaInfo:
     if header is None:
         raise failure(f"reading {file}", command, listing)
     blocks = _stream_blocks(listing[header.start() :])
-    videos = [s for b in blocks if (s := _parse_video(b)) is not None]
-    audio = tuple(s for b in blocks if (s := _parse_audio(b)) is not None)
-    subtitles = tuple(s for b in blocks if (s := _parse_subtitle(b)) is not None)
+    videos = [stream for stream in map(_parse_video, blocks) if stream is not None]
+    audio = tuple(stream for stream in map(_parse_audio, blocks) if stream is not None)
+    subtitles = tuple(stream for stream in map(_parse_subtitle, blocks) if stream is not None)
     if not videos and not audio:
         raise MediaError(f"{file} holds neither video nor audio that can be decoded")
     start = re.search(r"Duration: [^\n]*start: (-?[\d.]+)", listing)
@@ -170,7 +171,8 @@ class _Block:
 def _stream_blocks(listing: str) -> list[_Block]:
     pattern = re.compile(
         r"^\s*Stream #0:(?P<index>\d+)(?:\[0x[0-9a-f]+\])?(?:\((?P<language>[^)]*)\))?: "
-        r"(?P<kind>Video|Audio|Subtitle): (?P<codec>\w+)(?P<rest>[^\n]*)\n(?P<details>(?:(?!^\s*Stream #)[^\n]*\n)*)",
+        r"(?P<kind>Video|Audio|Subtitle): (?P<codec>\w+)(?P<rest>[^\n]*)\n"
+        r"(?P<details>(?:(?!^\s*Stream #)[^\n]*\n)*)",
         re.M,
     )
     return [
@@ -188,7 +190,11 @@ def _stream_blocks(listing: str) -> list[_Block]:
 
 def _parse_video(block: _Block) -> VideoStream | None:
     size = re.search(r", (\d+)x(\d+)\b", block.rest)
-    if block.kind != "Video" or size is None or re.search(r"\((attached pic|still image|timed thumb)", block.rest):
+    if (
+        block.kind != "Video"
+        or size is None
+        or re.search(r"\((attached pic|still image|timed thumb)", block.rest)
+    ):
         return None
     width, height = int(size[1]), int(size[2])
     turn = re.search(r"rotation of (-?[\d.]+) degrees", block.details)
@@ -238,7 +244,9 @@ def _channel_count(rest: str) -> int:
     dotted = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", name)
     if dotted:
         return sum(int(n) for n in dotted.groups() if n)
-    return {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8}.get(name.split("(")[0], 2)
+    return {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8}.get(
+        name.split("(")[0], 2
+    )
 
 
 def _colour_matrix(rest: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Sequence
@@ -75,7 +76,9 @@ class VideoWriter:
         self.options = options or EncodeOptions()
         self.n_frames = 0
         if min(width, height) < 2 or self.fps <= 0:
-            raise InvalidInputError(f"cannot encode {width}x{height} at {fps} fps; sizes from 2, rates above 0")
+            raise InvalidInputError(
+                f"cannot encode {width}x{height} at {fps} fps; sizes from 2, rates above 0"
+            )
         if not 0 <= self.options.crf <= MAX_CRF:
             raise InvalidInputError(f"crf is {self.options.crf}; allowed is 0...{MAX_CRF} (lower is better)")
         if not self.path.parent.is_dir():
@@ -133,7 +136,7 @@ class VideoWriter:
         if self.width % 2 or self.height % 2:
             frame_bgr = np.pad(frame_bgr, ((0, self.height % 2), (0, self.width % 2), (0, 0)), mode="edge")
         try:
-            self._process.stdin.write(memoryview(np.ascontiguousarray(frame_bgr)).cast("B"))
+            self._process.stdin.write(np.ascontiguousarray(frame_bgr).data.cast("B"))
         except (BrokenPipeError, OSError) as exc:
             self._process.wait()
             raise failure(f"encoding {self.path}", self._argv, self._tail.text()) from exc
@@ -155,10 +158,8 @@ class VideoWriter:
         assert process.stdin is not None
         if self.n_frames == 0:
             raise MediaError(f"not one frame was given for {self.path}; nothing is written")
-        try:
+        with contextlib.suppress(BrokenPipeError):  # the exit code below tells
             process.stdin.close()
-        except BrokenPipeError:
-            pass  # the exit code below tells
         if process.wait() != 0 or not self._part.is_file():
             raise failure(f"encoding {self.path}", self._argv, self._tail.text())
-        os.replace(self._part, self.path)
+        self._part.replace(self.path)

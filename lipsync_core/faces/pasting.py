@@ -1,0 +1,151 @@
+"""Put a generated lower face back into its frame without a visible edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from lipsync_core.errors import InvalidInputError
+from lipsync_core.faces.geometry import GENERATOR_FACE_SIZE_PX, FrameArray
+
+FloatArray = npt.NDArray[np.float32]
+
+# The mask in box coordinates (u: -1...1 from left to right, v: 0...1 from top to bottom; a detected box
+# with its chin margin has the nose tip near v = 0.48, the mouth near 0.67 and the chin near 0.93).
+MASK_TOP = 0.5  # above is what the network saw and did not generate: stays bit for bit
+MASK_CENTRE_V = 0.745
+MASK_RADIUS_U = 0.86
+MASK_RADIUS_V = 0.245
+MASK_POWER = 2.6  # 2 is an ellipse; larger is squarer, which keeps the corners of the jaw
+MASK_FEATHER = 0.45  # share of the radius over which the mask fades
+
+MATCH_SIZE_PX = 48  # colours are matched on copies of this size
+MATCH_SIGMA_PX = 9.0
+MATCH_LIMIT = 28.0  # grey levels; a larger difference is content, not colour
+SHARPEN_FROM_PX = 120  # boxes wider than this are enlarged enough to look soft
+SHARPEN_AMOUNT = 0.5
+
+
+@dataclass(frozen=True)
+class FacePatch:
+    """One generated face and where it belongs.
+
+    Attributes:
+        box: x1, y1, x2, y2 in whole pixels, inside the frame, x2 and y2 exclusive.
+        face_bgr: (96, 96, 3) uint8 BGR, the whole generated crop.
+        opacity: 0...1, scales the paste.
+    """
+
+    box: tuple[int, int, int, int]
+    face_bgr: FrameArray
+    opacity: float = 1.0
+
+    def __post_init__(self) -> None:
+        x1, y1, x2, y2 = self.box
+        size = GENERATOR_FACE_SIZE_PX
+        if self.face_bgr.shape != (size, size, 3) or self.face_bgr.dtype != np.uint8:
+            raise InvalidInputError(
+                f"face_bgr is {self.face_bgr.shape}, {self.face_bgr.dtype}; (96, 96, 3) uint8"
+            )
+        if x1 < 0 or y1 < 0 or x2 <= x1 or y2 <= y1 or not 0.0 <= self.opacity <= 1.0:
+            raise InvalidInputError(
+                f"box {self.box} must not be empty or negative, opacity {self.opacity} in 0...1"
+            )
+
+
+def paste(frame_bgr: FrameArray, patch: FacePatch) -> FrameArray:
+    """Return a copy of the frame with the patch's lower face blended in.
+
+    The mask is a soft, squarish ellipse from the nose base to below the chin; the generated colours are
+    shifted, smoothly over the face, to meet the frame's around the mask. The box's upper half and
+    everything outside the box are bit for bit those of ``frame_bgr``.
+
+    Args:
+        frame_bgr: (H, W, 3) uint8 BGR.
+        patch: see `FacePatch`.
+
+    Raises:
+        InvalidInputError: the patch's box leaves the frame.
+    """
+    x1, y1, x2, y2 = patch.box
+    if y2 > frame_bgr.shape[0] or x2 > frame_bgr.shape[1]:
+        raise InvalidInputError(
+            f"box {patch.box} leaves the {frame_bgr.shape[1]}x{frame_bgr.shape[0]} frame; "
+            "these patches belong to a video of another size"
+        )
+    out = frame_bgr.copy()
+    width, height = x2 - x1, y2 - y1
+    mask = lower_face_mask(width, height)
+    first = int(np.argmax(mask.any(axis=1)))  # rows above have no part in it
+    original = frame_bgr[y1:y2, x1:x2]
+    corrected = patch.face_bgr.astype(np.float32) + _colour_shift(patch.face_bgr, original)
+    generated = _enlarged(corrected, width, height)[first:]
+    alpha = (mask[first:, :, None] * np.float32(patch.opacity)).astype(np.float32)
+    below = original[first:].astype(np.float32)
+    blended = below + alpha * (generated - below)
+    out[y1 + first : y2, x1:x2] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+    return out
+
+
+@lru_cache(maxsize=64)
+def lower_face_mask(width: int, height: int) -> FloatArray:
+    """Return the (height, width) blending mask in 0...1: 0 in the upper half and at the box's edges."""
+    v = (np.arange(height, dtype=np.float32) + 0.5)[:, None] / height
+    u = 2 * (np.arange(width, dtype=np.float32) + 0.5)[None, :] / width - 1
+    distance = (np.abs(u) / MASK_RADIUS_U) ** MASK_POWER + (
+        np.abs(v - MASK_CENTRE_V) / MASK_RADIUS_V
+    ) ** MASK_POWER
+    inside = np.clip((1 - distance ** (1 / MASK_POWER)) / MASK_FEATHER, 0, 1)
+    mask = np.asarray(
+        inside * inside * (3 - 2 * inside), np.float32
+    )  # smoothstep: no kink where the fade begins or ends
+    mask[: -(-height // 2)] = 0
+    mask.setflags(write=False)
+    return mask
+
+
+@lru_cache(maxsize=1)
+def _ring() -> FloatArray:
+    """Return (48, 48) weights of where colours are compared: around the mask, not in its core."""
+    mask = lower_face_mask(MATCH_SIZE_PX, MATCH_SIZE_PX)
+    v = (np.arange(MATCH_SIZE_PX) + 0.5)[:, None] / MATCH_SIZE_PX
+    u = np.abs(2 * (np.arange(MATCH_SIZE_PX) + 0.5)[None, :] / MATCH_SIZE_PX - 1)
+    # Cheeks and nose down to the mouth's line; below lies the neck, which the generator redraws freely.
+    near = (v > 0.38) & (v < 0.82) & (u < 0.9)
+    return (np.where(near, np.clip(0.6 - mask, 0, 1), 0) + 1e-4).astype(np.float32)
+
+
+def _colour_shift(face_bgr: FrameArray, original: FrameArray) -> FloatArray:
+    """Return (96, 96, 3) smooth offsets that take the generated colours to the frame's around the mask.
+
+    A normalised convolution of the differences in the ring: each place takes the offsets of the ring
+    nearest to it, so that light from one side stays on that side.
+    """
+    import cv2
+
+    size = (MATCH_SIZE_PX, MATCH_SIZE_PX)
+    small_face = cv2.resize(face_bgr, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small_original = cv2.resize(original, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    difference = np.clip(small_original - small_face, -MATCH_LIMIT, MATCH_LIMIT)
+    ring = _ring()
+    weighted = cv2.GaussianBlur(difference * ring[:, :, None], (0, 0), MATCH_SIGMA_PX)
+    weights = cv2.GaussianBlur(ring, (0, 0), MATCH_SIGMA_PX)[:, :, None]
+    offsets = weighted / weights
+    face_size = (GENERATOR_FACE_SIZE_PX, GENERATOR_FACE_SIZE_PX)
+    return np.asarray(cv2.resize(offsets, face_size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _enlarged(face: FloatArray, width: int, height: int) -> FloatArray:
+    """Return the (96, 96, 3) face at box size; large faces are sharpened a little."""
+    import cv2
+
+    is_smaller = width < GENERATOR_FACE_SIZE_PX
+    kind = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
+    resized = np.asarray(cv2.resize(face, (width, height), interpolation=kind), np.float32)
+    if width <= SHARPEN_FROM_PX:
+        return resized
+    blurred = cv2.GaussianBlur(resized, (0, 0), width / GENERATOR_FACE_SIZE_PX)
+    return np.asarray(resized + SHARPEN_AMOUNT * (resized - blurred), np.float32)

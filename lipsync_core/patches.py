@@ -1,0 +1,167 @@
+"""Store generated faces without loss, so that the picture is encoded only once, at the very end.
+
+Two files of one stem: ``NAME.mkv`` holds the 96x96 faces in FFV1 (lossless), ``NAME.jsonl`` one line per
+face with its frame, box and opacity, after a header line. The same patches give the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import numpy as np
+
+from lipsync_core.errors import InvalidInputError, MediaError
+from lipsync_core.faces.geometry import GENERATOR_FACE_SIZE_PX
+from lipsync_core.faces.pasting import FacePatch
+from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, input_argument, stop_process
+from lipsync_core.media.frames import pipe_frames
+
+FORMAT = "lipsync_core patches"
+FORMAT_VERSION = 1
+_PIXELS = "bgr0"  # what FFV1 stores of 8-bit BGR; the fourth byte is 0
+
+
+def table_path(path: Path | str) -> Path:
+    """Return the file that lies beside a patch video and holds its boxes."""
+    return Path(path).with_suffix(".jsonl")
+
+
+class PatchWriter:
+    """Context manager that writes patches in the order of their frames.
+
+    Both files appear when all has succeeded; the table last, so that a table always has its video.
+
+    Args:
+        path: of the video, ending in ``.mkv``; the table lies beside it with the suffix ``.jsonl``.
+        fps: rate of the video that the patches belong to (kept for information).
+
+    Raises:
+        InvalidInputError: another suffix.
+        MediaError: ffmpeg fails, or nothing was written.
+    """
+
+    def __init__(self, path: Path | str, fps: Fraction) -> None:
+        self.path = Path(path)
+        if self.path.suffix != ".mkv":
+            raise InvalidInputError(f"patches are written to a file ending in .mkv, not {self.path.name!r}")
+        self.fps = Fraction(fps)
+        self.n_patches = 0
+        self._last_index = -1
+        self._part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part.mkv")
+        self._table_part = self._part.with_suffix(".jsonl")
+
+    def __enter__(self) -> PatchWriter:
+        size = GENERATOR_FACE_SIZE_PX
+        self._argv = [
+            ffmpeg_path(), *[a for a in QUIET if a != "-nostdin"], "-y",
+            "-f", "rawvideo", "-pix_fmt", _PIXELS, "-video_size", f"{size}x{size}",
+            "-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-i", "pipe:0",
+            "-c:v", "ffv1", "-level", "3", "-g", "1", "-slices", "4", "-slicecrc", "1", "-threads", "1",
+            "-pix_fmt", _PIXELS, "-fflags", "+bitexact", "-flags:v", "+bitexact", f"file:{self._part}",
+        ]  # fmt: skip
+        self._table: TextIO = self._table_part.open("w", encoding="utf-8")
+        header = {"format": FORMAT, "version": FORMAT_VERSION, "fps": str(self.fps)}
+        self._table.write(json.dumps(header) + "\n")
+        self._process = subprocess.Popen(
+            self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert self._process.stderr is not None
+        self._tail = StderrTail(self._process.stderr)
+        return self
+
+    def write(self, index: int, patch: FacePatch) -> None:
+        """Append the patch of frame ``index``; frames come in rising order, each at most once.
+
+        Raises:
+            InvalidInputError: ``index`` is not above the last one.
+            MediaError: ffmpeg has ended early.
+        """
+        if index <= self._last_index:
+            raise InvalidInputError(f"patch of frame {index} comes after that of frame {self._last_index}")
+        padded = np.zeros((GENERATOR_FACE_SIZE_PX, GENERATOR_FACE_SIZE_PX, 4), np.uint8)
+        padded[:, :, :3] = patch.face_bgr
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(padded.tobytes())
+        except OSError as exc:
+            self._process.wait()
+            raise failure(f"writing {self.path}", self._argv, self._tail.text()) from exc
+        row = {"frame": index, "box": list(patch.box), "opacity": round(patch.opacity, 6)}
+        self._table.write(json.dumps(row) + "\n")
+        self._last_index = index
+        self.n_patches += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._table.close()
+            if kind is None:
+                self._finish()
+        finally:
+            stop_process(self._process)
+            self._part.unlink(missing_ok=True)
+            self._table_part.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        if self.n_patches == 0:
+            raise MediaError(f"not one patch was given for {self.path}; nothing is written")
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # the exit code below tells
+            self._process.stdin.close()
+        if self._process.wait() != 0 or not self._part.is_file():
+            raise failure(f"writing {self.path}", self._argv, self._tail.text())
+        self._part.replace(self.path)
+        self._table_part.replace(table_path(self.path))
+
+
+def read_patches(path: Path | str) -> Iterator[tuple[int, FacePatch]]:
+    """Yield (frame index, patch) of a file that `PatchWriter` wrote, one at a time.
+
+    Raises:
+        MediaError: a file is missing or damaged, or the two do not belong together.
+    """
+    size = GENERATOR_FACE_SIZE_PX
+    command = [
+        ffmpeg_path(), *QUIET, "-i", input_argument(path), "-map", "0:v:0", "-fps_mode", "passthrough",
+        "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1",
+    ]  # fmt: skip
+    rows = _read_table(table_path(path))
+    faces = pipe_frames(command, size, size, f"reading {path}")
+    n_read = 0
+    try:
+        for row, face in zip(rows, faces, strict=True):
+            yield int(row["frame"]), FacePatch(_box(row["box"]), face, float(row["opacity"]))
+            n_read += 1
+    except ValueError as exc:
+        raise MediaError(
+            f"{path} and its table {table_path(path).name} differ after {n_read} patches: generate them again"
+        ) from exc
+    finally:
+        faces.close()
+        rows.close()
+
+
+def _read_table(path: Path) -> Generator[dict[str, Any], None, None]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            header = json.loads(file.readline())
+            if header.get("format") != FORMAT or header.get("version") != FORMAT_VERSION:
+                raise MediaError(f"{path} is no table of {FORMAT} in version {FORMAT_VERSION}")
+            for line in file:
+                yield json.loads(line)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as exc:
+        raise MediaError(f"cannot read {path}, the table of a patch video: {exc}") from exc
+
+
+def _box(values: list[int]) -> tuple[int, int, int, int]:
+    x1, y1, x2, y2 = values
+    return x1, y1, x2, y2
