@@ -16,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lipsync_core.containers import is_web_page, sha256_of
-from lipsync_core.errors import MissingModelError
-from lipsync_core.weights.registry import Weights, cache_folder, how_to_get, verified_path, write_marker
+from lipsync_core.errors import CheckpointError, MissingModelError
+from lipsync_core.weights.lookup import cache_folder, how_to_get, verified_path, write_marker
+from lipsync_core.weights.registry import Weights
 
 logger = logging.getLogger(__name__)
 
@@ -116,8 +117,6 @@ def fetch(weights: Weights, progress: Progress | None = None) -> Path:
 
 
 def _already_here(weights: Weights) -> Path | None:
-    from lipsync_core.errors import CheckpointError
-
     try:
         return verified_path(weights)
     except CheckpointError as error:  # will be replaced
