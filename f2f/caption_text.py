@@ -171,14 +171,8 @@ def _to_subrip(lines: list[str], *, is_vtt: bool) -> str:
         elif cues:
             cues[-1][1].append(line.rstrip())
         after_blank = not line.strip()
-    if (
-        cues
-        and len(cues[-1][1]) > 1
-        and not is_vtt
-        and cues[-1][1][-1].strip().isdigit()
-        and not cues[-1][1][-2]
-    ):
-        cues[-1][1].pop()  # number of a cue that was cut off
+    if cues and not is_vtt:
+        _drop_cut_off_number(cues[-1][1])
     blocks = [f"{i}\n{times}\n" + "\n".join(text).strip() for i, (times, text) in enumerate(cues, 1)]
     # The closing number belongs to no cue; without it pysubs2 takes a last line such as "42" for one.
     return "\n\n".join([*blocks, str(len(blocks) + 1)]) + "\n"
@@ -189,6 +183,14 @@ def _drop_identifier(payload: list[str], *, is_vtt: bool) -> None:
     if payload and (
         payload[-1].strip().isdigit() or (is_vtt and len(payload) > 1 and not payload[-2].strip())
     ):
+        payload.pop()
+
+
+def _drop_cut_off_number(payload: list[str]) -> None:
+    """Remove the number of a further cue from the text of the last one, where the file was cut off there."""
+    while payload and not payload[-1].strip():
+        payload.pop()
+    if len(payload) > 1 and payload[-1].strip().isdigit() and not payload[-2].strip():
         payload.pop()
 
 

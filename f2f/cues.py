@@ -42,12 +42,14 @@ class Cue:
         start_s, end_s: seconds from the start of the video, ``end_s > start_s``.
         text: one line without markup.
         speaker: name given by the file (WebVTT voice tag, SSA name, "JOHN: …"), or None.
+        confidence: 0…1 where a recogniser gave the text, else None.
     """
 
     start_s: float
     end_s: float
     text: str
     speaker: str | None = None
+    confidence: float | None = None
 
     @property
     def duration_s(self) -> float:
@@ -200,16 +202,30 @@ def segments_from_cues(cues: Sequence[Cue]) -> tuple[Segment, ...]:
     merged: list[Cue] = []
     for cue in cues:
         if merged and _belong_together(merged[-1], cue):
-            text = join_texts(merged[-1].text, cue.text)
-            merged[-1] = replace(merged[-1], end_s=cue.end_s, text=text)
+            merged[-1] = _joined(merged[-1], cue)
         else:
             merged.append(cue)
-    return tuple(
-        Segment(
-            id=i, start_s=round(cue.start_s, 3), end_s=round(cue.end_s, 3), text=cue.text, speaker=cue.speaker
-        )
-        for i, cue in enumerate(merged)
+    return tuple(_segment(i, cue) for i, cue in enumerate(merged))
+
+
+def _segment(number: int, cue: Cue) -> Segment:
+    return Segment(
+        id=number,
+        start_s=round(cue.start_s, 3),
+        end_s=round(cue.end_s, 3),
+        text=cue.text,
+        speaker=cue.speaker,
+        confidence=None if cue.confidence is None else round(cue.confidence, 3),
     )
+
+
+def _joined(first: Cue, second: Cue) -> Cue:
+    confidence = first.confidence
+    if first.confidence is not None and second.confidence is not None:
+        weights = (first.duration_s, second.duration_s)
+        confidence = (first.confidence * weights[0] + second.confidence * weights[1]) / sum(weights)
+    text = join_texts(first.text, second.text)
+    return replace(first, end_s=second.end_s, text=text, confidence=confidence)
 
 
 def _belong_together(first: Cue, second: Cue) -> bool:
