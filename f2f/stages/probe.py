@@ -37,15 +37,9 @@ def probe(source: Path, context: StageContext) -> SourceVideo:
     Raises:
         UsageError: no such file, no picture, no sound, no length, or it cannot be decoded.
     """
-    from lipsync_core.media import probe_media
-
-    try:
-        info = probe_media(source)
-        video, audio = _require_streams(info)
-        _require_decodable(source, audio)
-        picture_end_s = _picture_end_s(source, video)
-    except LipSyncError as error:
-        raise UsageError(f"cannot use {source}: {error}") from error
+    info = inspect(source)
+    video, audio = _require_streams(info)
+    picture_end_s = _picture_end_s(source, video)
     duration_s = _duration_s(info, picture_end_s, context)
     fps = _frame_rate(video, context)
     n_frames = round(duration_s * fps)
@@ -67,6 +61,23 @@ def probe(source: Path, context: StageContext) -> SourceVideo:
         audio_language=audio.language,
         subtitle_languages=tuple(stream.language or "und" for stream in info.subtitles if stream.is_text),
     )
+
+
+def inspect(source: Path) -> MediaInfo:
+    """Check that the input can be used: picture and sound are there, and the beginning of both decodes.
+
+    Raises:
+        UsageError: it cannot be used; says why.
+    """
+    from lipsync_core.media import probe_media
+
+    try:
+        info = probe_media(source)
+        _, audio = _require_streams(info)
+        _require_decodable(source, audio)
+    except LipSyncError as error:
+        raise UsageError(f"cannot use {source}: {error}") from error
+    return info
 
 
 def _require_streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
