@@ -19,7 +19,7 @@ from lipsync_core.media.ffmpeg import input_argument, run_ffmpeg
 
 PICTURE_HEIGHT_PX = 360
 
-Row = dict[str, str | int | float]
+Row = dict[str, str]
 
 
 class TableArtifact(TypedDict):
@@ -54,7 +54,7 @@ def segment_table(manifest: Manifest) -> TableArtifact:
 def _segment_row(entry: SegmentEntry, source: str, target: str) -> Row:
     fit = entry.fit
     return {
-        "#": entry.id,
+        "#": str(entry.id),
         "start": clock(entry.source_start_s),
         "end": clock(entry.source_end_s),
         f"source ({source})": entry.source_text,
@@ -81,22 +81,21 @@ def score_table(manifest: Manifest) -> TableArtifact:
 
 
 def _score_rows(name: str, score: VideoScore) -> Iterator[Row]:
-    if score.whole is None:
-        yield {"video": name, "part": "whole", "note": score.reason or "not measured"}
-        return
-    yield _score_row(name, "whole", score.whole)
+    yield _score_row(name, "whole", score.whole, score.reason or "")
     for stretch in score.stretches:
-        yield _score_row(name, f"{clock(stretch.start_s)}–{clock(stretch.end_s)}", stretch)
+        yield _score_row(name, f"{clock(stretch.start_s)}–{clock(stretch.end_s)}", stretch, "")
 
 
-def _score_row(name: str, part: str, score: LipSyncScore) -> Row:
+def _score_row(name: str, part: str, score: LipSyncScore | None, note: str) -> Row:
+    """Return a row with all columns; the page takes its columns from the first row."""
     return {
         "video": name,
         "part": part,
-        "LSE-D": round(score.lse_d, 3),
-        "LSE-C": round(score.lse_c, 3),
-        "offset (frames)": score.offset_frames,
-        "windows": score.n_windows,
+        "LSE-D": f"{score.lse_d:.3f}" if score else "",
+        "LSE-C": f"{score.lse_c:.3f}" if score else "",
+        "offset (frames)": str(score.offset_frames) if score else "",
+        "windows": str(score.n_windows) if score else "",
+        "note": note,
     }
 
 

@@ -11,10 +11,12 @@ import logging
 import os
 from collections.abc import MutableMapping
 
+LOGGERS = ("f2f", "flows", "lipsync_core")
+"""Standard loggers whose lines are shown with the run."""
 CLIENT_SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
-    "PREFECT_LOGGING_EXTRA_LOGGERS": "f2f,flows,lipsync_core",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(LOGGERS),
     # Stages log from threads that belong to no run; those lines stay local without a complaint.
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
@@ -67,5 +69,8 @@ def hush_prefect() -> None:
     for handler in list(root.handlers):
         if isinstance(handler, PrefectConsoleHandler):
             root.removeHandler(handler)
-    logging.getLogger("prefect").propagate = False
-    logging.getLogger("prefect._internal").handlers.clear()
+    for name in ("prefect", "prefect._internal", "EventsWorker", "APILogWorker"):
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        # Without any handler Python would print warnings itself.
+        logger.handlers = [logging.NullHandler()]

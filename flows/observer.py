@@ -1,47 +1,19 @@
-"""Observers for a run that Prefect shows: live progress there, and the console beside it."""
+"""Live progress on the run page."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from f2f.stage import Observer
 from flows.names import artifact_key, task_run_name
 
 logger = logging.getLogger(__name__)
 UPDATE_INTERVAL_S = 2.0
-
-
-class CompositeObserver:
-    """Tells several observers the same, in order."""
-
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = tuple(observers)
-
-    def stage_started(self, stage: str, target_language: str | None) -> None:
-        """Pass on."""
-        for observer in self._observers:
-            observer.stage_started(stage, target_language)
-
-    def stage_progress(self, stage: str, done: float, total: float | None, unit: str) -> None:
-        """Pass on."""
-        for observer in self._observers:
-            observer.stage_progress(stage, done, total, unit)
-
-    def stage_finished(self, stage: str, seconds: float, *, reused: bool) -> None:
-        """Pass on."""
-        for observer in self._observers:
-            observer.stage_finished(stage, seconds, reused=reused)
-
-    def notice(self, text: str) -> None:
-        """Pass on."""
-        for observer in self._observers:
-            observer.notice(text)
 
 
 class ProgressStore(Protocol):

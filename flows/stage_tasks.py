@@ -100,8 +100,8 @@ class StageTasks:
             if error in errors:
                 raise
             raise ServerLostError(one_line(error)) from error
-        # Without the data: Prefect would walk through all of it to look for states.
-        self._last[call.target_language] = state.model_copy(update={"data": None})
+        # A name in place of the data: Prefect would walk through all of it in search of states.
+        self._last[call.target_language] = state.model_copy(update={"data": call.stage})
         if call.stage == "report" and call.target_language is not None:
             self.finished_targets.append(call.target_language)
         return stored

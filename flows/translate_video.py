@@ -9,89 +9,52 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_client
-from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import CancelledRun
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Cancelled, Completed, Failed
-from pydantic import BaseModel, ConfigDict
+from prefect.utilities.urls import url_for
 
 from f2f import pipeline
-from f2f.config import Config
+from f2f.console import Observers
 from f2f.errors import F2FError
 from f2f.request import OUTPUT_SUFFIXES, Outputs, Request
 from f2f.stage import Observer, SilentObserver
 from flows import artifacts
+from flows.environment import LOGGERS
 from flows.names import run_name, run_tags
-from flows.observer import CompositeObserver, PrefectObserver
+from flows.observer import PrefectObserver
+from flows.parameters import RunOptions, parameters_of, request_of
 from flows.stage_tasks import SERVER_TROUBLE, ServerLostError, StageTasks, one_line
 from lipsync_core.errors import LipSyncError
 
 logger = logging.getLogger(__name__)
 
 
-class RunOptions(BaseModel):
-    """What a run may need beside source, languages and configuration; paths as text."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    workdir: str | None = None
-    lipsync: bool = True
-    force: bool = False
-
-
 @dataclass
-class Session:
+class Handover:
     """What a caller in this process shares with the run, beside its JSON parameters.
 
     Attributes:
-        request: the job, as the caller holds it.
+        request: the job as the caller holds it; None takes it from the parameters.
         observer: the caller's own, such as the console.
         outputs: set when all languages are done.
         failure: set when the work, not Prefect, failed.
     """
 
-    request: Request
-    observer: Observer
+    request: Request | None = None
+    observer: Observer = field(default_factory=SilentObserver)
     outputs: list[Outputs] | None = None
     failure: BaseException | None = None
 
 
-_session: ContextVar[Session | None] = ContextVar("f2f_session", default=None)
-
-
-def parameters_of(request: Request) -> dict[str, Any]:
-    """Return the flow's parameters for ``request``: JSON values, every path absolute."""
-    return {
-        "source": str(request.source.resolve()),
-        "targets": list(request.targets),
-        "source_language": request.source_language,
-        "output_dir": str(request.output_dir.resolve()),
-        "config": _absolute_paths(request.config).model_dump(mode="json"),
-        "options": RunOptions(
-            workdir=None if request.workdir is None else str(request.workdir.resolve()),
-            lipsync=request.lipsync,
-            force=request.force,
-        ).model_dump(),
-    }
-
-
-def _absolute_paths(section: Any) -> Any:
-    changes: dict[str, Any] = {}
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        if isinstance(value, Path):
-            changes[name] = value.resolve()
-        elif isinstance(value, BaseModel):
-            changes[name] = _absolute_paths(value)
-    return section.model_copy(update=changes)
+_handover: ContextVar[Handover | None] = ContextVar("f2f_handover", default=None)
 
 
 def _flow_run_name() -> str:
@@ -118,43 +81,40 @@ def translate_video(
         config: keys of `configs/default.yaml` that differ from the defaults.
         options: folder for intermediate results, lip-sync on or off, overwriting.
     """
-    session = _session.get()
-    if session is None:
-        options = options or RunOptions()
-        request = Request(
-            source=Path(source),
-            targets=tuple(targets),
-            source_language=source_language,
-            output_dir=Path(output_dir) if output_dir else Path(source).parent,
-            workdir=Path(options.workdir) if options.workdir else None,
-            config=Config.model_validate(config or {}),
-            lipsync=options.lipsync,
-            force=options.force,
-        )
-        session = Session(request, SilentObserver())
-    return _run_and_tell(session)
-
-
-def _run_and_tell(session: Session) -> State[Any]:
-    """Run the pipeline and return the state to end in; a language that fails takes no other's artifacts."""
-    request = session.request
-    _optional("tags", lambda: _set_tags(request))
-    observer = CompositeObserver([session.observer, PrefectObserver(request.source)])
-    tasks = StageTasks(observer)
+    handover = _handover.get() or Handover()
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.INFO)
     try:
-        session.outputs = pipeline.translate_video(request, observer, tasks)
+        if handover.request is None:
+            handover.request = request_of(source, targets, source_language, output_dir, config, options)
+        handover.outputs = _run(handover.request, handover.observer)
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the same command resumes")
+    except (F2FError, LipSyncError) as error:
+        handover.failure = error
+        return Failed(message=one_line(error), data=error)
     except ServerLostError:
         raise
     except Exception as error:
-        session.failure = error
-        _publish_all(request, tasks.finished_targets)
-        if isinstance(error, F2FError | LipSyncError):
-            return Failed(message=one_line(error), data=error)
+        handover.failure = error
         raise
-    _publish_all(request, tasks.finished_targets)
-    return Completed(message=", ".join(each.video.name for each in session.outputs), data=session.outputs)
+    return Completed(message=", ".join(each.video.name for each in handover.outputs), data=handover.outputs)
+
+
+def _run(request: Request, observer: Observer) -> list[Outputs]:
+    """Run the pipeline, each stage a task; artifacts of finished languages stay even if another one fails."""
+    _optional("tags", partial(_set_tags, request))
+    if url := url_for("flow-run", flow_run.id):
+        observer.notice(f"this run shows at {url}")
+    observer = Observers([observer, PrefectObserver(request.source)])
+    tasks = StageTasks(observer)
+    try:
+        return pipeline.translate_video(request, observer, tasks)
+    finally:
+        for target in tasks.finished_targets:
+            files = [request.output_path(target, suffix) for suffix in OUTPUT_SUFFIXES]
+            outputs = Outputs(target, files[0], files[1], files[2], files[3])
+            _optional("artifacts", partial(artifacts.publish, request.source, outputs))
 
 
 def _set_tags(request: Request) -> None:
@@ -164,13 +124,6 @@ def _set_tags(request: Request) -> None:
     tags = {*context.flow_run.tags, *run_tags(request.source, request.targets)}
     with get_client(sync_client=True) as client:
         client.update_flow_run(context.flow_run.id, tags=sorted(tags))
-
-
-def _publish_all(request: Request, targets: list[str]) -> None:
-    for target in targets:
-        files = [request.output_path(target, suffix) for suffix in OUTPUT_SUFFIXES]
-        outputs = Outputs(target, files[0], files[1], files[2], files[3])
-        _optional("artifacts", partial(artifacts.publish, request.source, outputs))
 
 
 def _optional(what: str, show: Callable[[], None]) -> None:
@@ -189,8 +142,8 @@ def run_as_flow(request: Request, observer: Observer) -> list[Outputs]:
         KeyboardInterrupt: the run was interrupted; Prefect shows it as cancelled.
         ServerLostError: Prefect's server went away; finished stages are stored.
     """
-    session = Session(request, observer)
-    token = _session.set(session)
+    handover = Handover(request, observer)
+    token = _handover.set(handover)
     try:
         # The heartbeat's thread would hold the end of every run for a second.
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
@@ -198,13 +151,13 @@ def run_as_flow(request: Request, observer: Observer) -> list[Outputs]:
     except CancelledRun as error:
         raise KeyboardInterrupt from error
     except SERVER_TROUBLE as error:
-        if error is session.failure:
+        if error is handover.failure:
             raise
-        if session.outputs is None:
+        if handover.outputs is None:
             raise ServerLostError(one_line(error)) from error
         logger.warning("the end of the run could not be reported: %s", one_line(error))
     finally:
-        _session.reset(token)
-    if session.outputs is None:
+        _handover.reset(token)
+    if handover.outputs is None:
         raise ServerLostError("the run ended without a result")
-    return session.outputs
+    return handover.outputs

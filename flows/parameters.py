@@ -1,0 +1,81 @@
+"""A request as the flow's parameters, which travel as JSON and show on the run page, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from f2f.config_file import load_config
+from f2f.options import build_request
+from f2f.request import Request
+
+
+class RunOptions(BaseModel):
+    """What a run may need beside source, languages and configuration."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    workdir: str | None = None
+    lipsync: bool = True
+    force: bool = False
+
+
+def parameters_of(request: Request) -> dict[str, Any]:
+    """Return the flow's parameters for ``request``: JSON values, every path absolute."""
+    workdir = None if request.workdir is None else str(request.workdir.resolve())
+    return {
+        "source": str(request.source.resolve()),
+        "targets": list(request.targets),
+        "source_language": request.source_language,
+        "output_dir": str(request.output_dir.resolve()),
+        "config": _absolute_paths(request.config).model_dump(mode="json"),
+        "options": RunOptions(workdir=workdir, lipsync=request.lipsync, force=request.force).model_dump(),
+    }
+
+
+def request_of(
+    source: str,
+    targets: list[str],
+    source_language: str | None,
+    output_dir: str | None,
+    config: dict[str, Any] | None,
+    options: RunOptions | None,
+) -> Request:
+    """Return the request that the flow's parameters describe.
+
+    Raises:
+        ConfigError: ``config`` holds an unknown key or a value that is not allowed.
+    """
+    options = options or RunOptions()
+    return build_request(
+        Path(source),
+        targets,
+        config=load_config(None, dict(_dotted(config or {}))),
+        source_language=source_language,
+        output_dir=Path(output_dir) if output_dir else None,
+        workdir=Path(options.workdir) if options.workdir else None,
+        lipsync=options.lipsync,
+        force=options.force,
+    )
+
+
+def _absolute_paths(section: Any) -> Any:
+    changes: dict[str, Any] = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Path):
+            changes[name] = value.resolve()
+        elif isinstance(value, BaseModel):
+            changes[name] = _absolute_paths(value)
+    return section.model_copy(update=changes)
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
