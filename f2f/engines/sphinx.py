@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from f2f.languages import Language
 LICENCE = "BSD-2-Clause"
 SAMPLE_RATE_HZ = 16_000
 NOTICE = (
-    "transcribed by PocketSphinx, the recogniser of last resort: expect about one word in four wrong on clean "
-    "read English, much worse on accents, noise or free speech; give captions with --captions FILE, or let "
+    "transcribed by PocketSphinx, the recogniser of last resort: expect about one word in four wrong on "
+    "clean read English, much worse on accents, noise or free speech; give captions with --captions FILE, or let "
     "Whisper fetch its weights"
 )
 _PAUSE_S = 0.35  # a silence inside an utterance at which a new segment begins
@@ -139,16 +140,30 @@ def _frames(waveform: Waveform, frame_bytes: int) -> Iterator[bytes]:
 
 
 def _cues(words: Any, offset_s: float) -> list[Cue]:
-    """Join words (10 ms frames) up to a pause or the longest segment; markers such as <sil> are pauses."""
-    cues: list[Cue] = []
+    """Return the words (times in 10 ms frames) as cues; markers such as <sil> are pauses."""
+    spoken = []
     for word in words:
         text = re.sub(r"\(\d+\)$", "", word.word)  # "the(2)" is the second pronunciation
-        if not text[:1].isalnum():
-            continue
-        start_s, end_s = offset_s + word.start_frame / 100, offset_s + (word.end_frame + 1) / 100
-        last = cues[-1] if cues else None
-        if last and start_s - last.end_s < _PAUSE_S and end_s - last.start_s <= MAX_SEGMENT_S:
-            cues[-1] = Cue(last.start_s, end_s, f"{last.text} {text}")
-        else:
-            cues.append(Cue(start_s, end_s, text))
-    return cues
+        if text[:1].isalnum():
+            spoken.append(Cue(offset_s + word.start_frame / 100, offset_s + (word.end_frame + 1) / 100, text))
+    return [_joined(run) for run in _runs(spoken)]
+
+
+def _runs(words: list[Cue]) -> Iterator[list[Cue]]:
+    """Cut at every pause; what is still too long, at its longest gap that is not near an end."""
+    if not words:
+        return
+    gaps = [two.start_s - one.end_s for one, two in pairwise(words)]
+    is_too_long = words[-1].end_s - words[0].start_s > MAX_SEGMENT_S
+    if gaps and (is_too_long or max(gaps) >= _PAUSE_S):
+        inner = range(len(gaps) // 4, max(1, len(gaps) - len(gaps) // 4))
+        places = range(len(gaps)) if max(gaps) >= _PAUSE_S else inner
+        cut = max(places, key=lambda i: (gaps[i], -abs(i - len(gaps) / 2))) + 1
+        yield from _runs(words[:cut])
+        yield from _runs(words[cut:])
+    else:
+        yield words
+
+
+def _joined(words: list[Cue]) -> Cue:
+    return Cue(words[0].start_s, words[-1].end_s, " ".join(word.text for word in words))

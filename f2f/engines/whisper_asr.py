@@ -186,7 +186,7 @@ def recognise(
 
 
 def cut_blocks(waveform: Waveform, block_s: float = BLOCK_S) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) samples of blocks of at most ``block_s``, cut at the quietest 0.2 s near the end."""
+    """Yield (first, last) samples of blocks of at most ``block_s``, cut where it is quietest near the end."""
     frame = SAMPLE_RATE_HZ // 5
     size, reach = int(block_s * SAMPLE_RATE_HZ), int(min(_CUT_SEARCH_S, block_s / 2) * SAMPLE_RATE_HZ)
     first = 0
