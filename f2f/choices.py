@@ -11,7 +11,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from f2f.config import EvaluateConfig, LipsyncConfig, SynthesizeConfig, TranscribeConfig, TranslateConfig
 from f2f.engines.status import Choice
+from f2f.request import Request
 from f2f.stage_call import config_values
 
 C = TypeVar("C", bound=BaseModel)
@@ -38,3 +40,77 @@ class Pinned(Generic[C]):
     def notice(self) -> str | None:
         """What a person must know of the choice."""
         return self.choice.notice
+
+
+def pin_transcribe(request: Request) -> Pinned[TranscribeConfig]:
+    """Choose how the speech of the source becomes text.
+
+    Raises:
+        EngineUnavailableError: no engine can; the message has the remedies.
+        CaptionError: captions were given and cannot be used.
+    """
+    from f2f.stages.transcribe import plan
+
+    config = request.config.transcribe
+    choice = plan(request.source, request.source_language, config, request.config.profile)
+    captions = choice.inputs[0] if choice.engine == "captions" and choice.inputs else config.captions
+    return Pinned(config.model_copy(update={"engine": choice.engine, "captions": captions}), choice)
+
+
+def pin_translate(request: Request, source_language: str | None, target: str) -> Pinned[TranslateConfig]:
+    """Choose how text becomes text of the target language.
+
+    Raises:
+        EngineUnavailableError: no engine can; the message has the remedies.
+        CaptionError: a translation was given and cannot be used.
+    """
+    from f2f.stages.translate import plan
+
+    config = request.config.translate
+    choice = plan(request.source, source_language, target, config, request.config.profile)
+    translation = choice.inputs[0] if choice.engine == "captions" and choice.inputs else None
+    return Pinned(config.model_copy(update={"engine": choice.engine, "translation": translation}), choice)
+
+
+def pin_synthesize(request: Request, target: str) -> Pinned[SynthesizeConfig]:
+    """Choose who speaks the target language.
+
+    Raises:
+        EngineUnavailableError: nobody can; the message has the remedies.
+        UsageError: the wanted voice does not exist.
+    """
+    from f2f.stages.synthesize import plan
+
+    config = request.config.synthesize
+    choice = plan(target, config, request.config.profile)
+    return Pinned(config.model_copy(update={"engine": choice.engine}), choice)
+
+
+def pin_lipsync(request: Request, device: str) -> Pinned[LipsyncConfig]:
+    """Choose the weights that move the lips; none where the request wants the picture left alone.
+
+    Raises:
+        EngineUnavailableError: the weights are not here and cannot be fetched.
+        UsageError: the given file cannot be used.
+    """
+    from f2f.stages.lipsync import plan
+
+    config = request.config.lipsync
+    if not request.lipsync:
+        config = config.model_copy(update={"engine": "none"})
+    choice = plan(config, request.config.profile, device)
+    # A file of the user's own stays what it is: the stage takes the path, the key has its hash.
+    pinned = config if config.weights is not None else config.model_copy(update={"engine": choice.engine})
+    return Pinned(pinned, choice)
+
+
+def pin_evaluate(request: Request, device: str) -> Pinned[EvaluateConfig]:
+    """Choose the SyncNet that measures.
+
+    Raises:
+        EngineUnavailableError: its weights are not here and cannot be fetched.
+    """
+    from f2f.stages.evaluate import plan
+
+    choice = plan(request.config.evaluate, request.config.profile, device)
+    return Pinned(request.config.evaluate.model_copy(update={"syncnet": choice.engine}), choice)

@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +23,25 @@ from f2f.workspace import write_atomically
 LEDGER_NAME = "outputs.json"
 
 
+def output_paths(request: Request, target: str) -> dict[str, Path]:
+    """Return where each output of a language goes, by suffix.
+
+    Captions of the user's own that already have the name of our subtitles (``lecture.hi.srt``, which may be
+    the very translation that is spoken) stay untouched; ours then go to ``lecture.hi.dub.srt``.
+    """
+    paths = {suffix: request.output_path(target, suffix) for suffix in OUTPUT_SUFFIXES}
+    if _is_foreign(paths[".srt"], request.workspace_root):
+        paths[".srt"] = request.output_path(target, ".dub.srt")
+    return paths
+
+
 def foreign_outputs(request: Request) -> list[Path]:
     """Return the output paths of ``request`` at which lies something that f2f did not put there."""
-    made = _read_ledger(request.workspace_root)
-    hashes = FileHashes(request.workspace_root)
-    paths = [request.output_path(target, suffix) for target in request.targets for suffix in OUTPUT_SUFFIXES]
-    return [
-        path
-        for path in paths
-        if path.is_symlink() or (path.exists() and (not path.is_file() or hashes.sha256(path) not in made))
-    ]
+    paths = [path for target in request.targets for path in output_paths(request, target).values()]
+    return [path for path in paths if _is_foreign(path, request.workspace_root)]
 
 
-def publish(request: Request, target: str, files: dict[str, Path]) -> Outputs:
+def publish(request: Request, target: str, files: Mapping[str, Path]) -> Outputs:
     """Put the files of one target language in place.
 
     Args:
@@ -44,24 +52,24 @@ def publish(request: Request, target: str, files: dict[str, Path]) -> Outputs:
     Raises:
         UsageError: something that is not ours lies there, since the checks before the work.
     """
-    if not request.force:
-        own = Request(request.source, (target,), output_dir=request.output_dir, workdir=request.workdir)
-        for path in foreign_outputs(own):
-            raise UsageError(foreign_words(path))
+    root, paths = request.workspace_root, output_paths(request, target)
+    foreign = [path for path in paths.values() if _is_foreign(path, root)]
+    if foreign and not request.force:
+        raise UsageError("\n".join(map(foreign_words, foreign)))
     request.output_dir.mkdir(parents=True, exist_ok=True)
-    _remove_unfinished(request, target)
-    made = _read_ledger(request.workspace_root)
-    hashes = FileHashes(request.workspace_root)
-    for suffix, stored in files.items():
-        path = request.output_path(target, suffix)
+    made, hashes = _read_ledger(root), FileHashes(root)
+    for suffix, path in paths.items():
+        _remove_unfinished(path)
+        stored = files[suffix]
         digest = hashes.sha256(stored)
         if path.is_file() and not path.is_symlink() and hashes.sha256(path) == digest:
             continue
         # Into the ledger first: whatever kills us between the two steps, the file is known as ours.
         made[digest] = {"name": path.name, "size": stored.stat().st_size}
-        write_atomically(request.workspace_root / LEDGER_NAME, json.dumps(made, ensure_ascii=False, indent=1))
+        write_atomically(root / LEDGER_NAME, json.dumps(made, ensure_ascii=False, indent=1))
         _put(stored, path, link=suffix == ".mp4")
-    return Outputs(target, *(request.output_path(target, suffix) for suffix in OUTPUT_SUFFIXES))
+    video, subtitles, manifest, report = (paths[suffix] for suffix in OUTPUT_SUFFIXES)
+    return Outputs(target, video, subtitles, manifest, report)
 
 
 def foreign_words(path: Path) -> str:
@@ -89,17 +97,16 @@ def _put(stored: Path, path: Path, *, link: bool) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _remove_unfinished(request: Request, target: str) -> None:
-    for suffix in OUTPUT_SUFFIXES:
-        path = request.output_path(target, suffix)
-        for leftover in path.parent.glob(f".{_escape(path.name)}.*.tmp"):
-            leftover.unlink(missing_ok=True)
+def _is_foreign(path: Path, root: Path) -> bool:
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        return True
+    return path.exists() and FileHashes(root).sha256(path) not in _read_ledger(root)
 
 
-def _escape(name: str) -> str:
-    from glob import escape
-
-    return escape(name)
+def _remove_unfinished(path: Path) -> None:
+    """Remove what a killed process left beside ``path``; with the lock held nobody else writes."""
+    for leftover in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 def _read_ledger(root: Path) -> dict[str, Any]:

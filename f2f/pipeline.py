@@ -11,8 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from f2f import choices
+from f2f.config import EvaluateConfig
 from f2f.errors import F2FError, StageError
 from f2f.hashes import FileHashes
+from f2f.manifest import Job, StageRecord
+from f2f.options import repeat_command
 from f2f.outputs import publish
 from f2f.request import Outputs, Request
 from f2f.results import (
@@ -20,6 +23,8 @@ from f2f.results import (
     FittedSpeech,
     LipSyncResult,
     MuxResult,
+    ReportResult,
+    SourceScore,
     SourceVideo,
     Speech,
     Transcript,
@@ -30,8 +35,8 @@ from f2f.stage_call import Execute, R, StageCall, call_inline, config_values, st
 from f2f.workspace import Stored, Workspace
 
 SHARED_STAGES = ("probe", "transcribe")
-SIDE_FILES = (".srt", ".json", ".html")
 TARGET_STAGES = ("translate", "synthesize", "fit", "lipsync", "mux", "evaluate", "report")
+_MODULES = {"evaluate_source": "evaluate"}
 
 
 def translate_video(
@@ -99,6 +104,7 @@ class Run:
     def __post_init__(self) -> None:
         self.hashes = FileHashes(self.workspace.root)
         self.shared: list[Stored[Any]] = []
+        self.records: dict[tuple[str, str | None], StageRecord] = {}
 
     def prepare(self) -> None:
         """Run the stages that all target languages share."""
@@ -124,20 +130,27 @@ class Run:
 
     def translate_to(self, target: str) -> Outputs:
         """Run the stages of one target language and put the outputs in place."""
+        results = self.results_for(target)
+        muxed, report = results[-3], results[-1]
+        files = {
+            ".mp4": muxed.path(muxed.result.video),
+            ".srt": report.path(report.result.subtitles),
+            ".json": report.path(report.result.manifest),
+            ".html": report.path(report.result.html),
+        }
+        outputs = publish(self.request, target, files)
+        return replace(outputs, reused=all(each.reused for each in [*self.shared, *results]))
+
+    def results_for(self, target: str) -> list[Stored[Any]]:
+        """Run the stages of one target language and return their results in order."""
         translation = self._translate(target)
         speech = self._synthesize(target, translation)
         fitted = self._fit(target, translation, speech)
         lips = self._lipsync(target, fitted)
         muxed = self._mux(target, translation, fitted, lips)
         evaluation = self._evaluate(target, muxed)
-        target_results = [translation, speech, fitted, lips, muxed, evaluation]
-        report = self._report(target, target_results)
-        files = {".mp4": muxed.path(muxed.result.video)}
-        files |= {
-            suffix: report.path(f"{self.request.source.stem}.{target}{suffix}") for suffix in SIDE_FILES
-        }
-        reused = all(each.reused for each in [*self.shared, *target_results, report])
-        return replace(publish(self.request, target, files), reused=reused)
+        results: list[Stored[Any]] = [translation, speech, fitted, lips, muxed, evaluation]
+        return [*results, self._report(target, results)]
 
     def _translate(self, target: str) -> Stored[Translation]:
         from f2f.stages.translate import translate
@@ -184,7 +197,7 @@ class Run:
     def _lipsync(self, target: str, fitted: Stored[FittedSpeech]) -> Stored[LipSyncResult]:
         from f2f.stages.lipsync import lipsync
 
-        pinned = choices.pin_lipsync(self.request)
+        pinned = choices.pin_lipsync(self.request, self.device)
         self._tell(pinned.notice)
         inputs = {
             "video": self.video.digest,
@@ -230,29 +243,60 @@ class Run:
         )
         return self._run("mux", target, MuxResult, inputs, lambda context: mux(material, config, context))
 
+    def evaluate_source(self) -> Stored[SourceScore]:
+        """Measure the source; all target languages share the result."""
+        from f2f.stages.evaluate import evaluate_source
+
+        pinned = self._pin_evaluate()
+        inputs = {"video": self.video.digest, **pinned.key}
+        return self._run(
+            "evaluate_source", None, SourceScore, inputs,
+            lambda context: evaluate_source(self.request.source, pinned.config, context),
+        )  # fmt: skip
+
     def _evaluate(self, target: str, muxed: Stored[MuxResult]) -> Stored[Evaluation]:
         from f2f.stages.evaluate import evaluate
 
-        pinned = choices.pin_evaluate(self.request)
-        self._tell(pinned.notice)
+        source, pinned = self.evaluate_source(), self._pin_evaluate()
         output = muxed.path(muxed.result.video)
-        inputs = {"video": self.video.digest, "output": muxed.digest, **pinned.key}
+        inputs = {"source": source.digest, "output": muxed.digest, **pinned.key}
         return self._run(
             "evaluate", target, Evaluation, inputs,
-            lambda context: evaluate(
-                self.request.source, self.video.result, output, pinned.config, context
-            ),
+            lambda context: evaluate(output, source.result, pinned.config, context),
         )  # fmt: skip
 
-    def _report(self, target: str, results: Sequence[Stored[Any]]) -> Stored[Report]:
+    def _pin_evaluate(self) -> choices.Pinned[EvaluateConfig]:
+        pinned = choices.pin_evaluate(self.request, self.device)
+        self._tell(pinned.notice)
+        return pinned
+
+    def _report(self, target: str, results: Sequence[Stored[Any]]) -> Stored[ReportResult]:
         from f2f.stages.report import report
 
-        inputs = {
-            "results": [each.digest for each in [*self.shared, *results]],
-            "name": self.request.source.name,
-        }
+        digests = [each.digest for each in [*self.shared, *results]]
+        inputs = {"results": digests, "name": self.request.source.name}
         job = self._job(target, results)
-        return self._run("report", target, Report, inputs, lambda context: report(job, context))
+        return self._run("report", target, ReportResult, inputs, lambda context: report(job, context))
+
+    def _job(self, target: str, results: Sequence[Stored[Any]]) -> Job:
+        translation, speech, fitted, lips, muxed, evaluation = results
+        return Job(
+            source=self.request.source,
+            output_name=self.request.output_path(target, ".mp4").name,
+            video=self.video.result,
+            transcript=self.transcript.result,
+            translation=translation.result,
+            speech=speech.result,
+            fitted=fitted.result,
+            lips=lips.result,
+            lips_folder=lips.folder,
+            muxed=muxed.result,
+            muxed_folder=muxed.folder,
+            evaluation=evaluation.result,
+            stages=tuple(record for (_, of), record in self.records.items() if of in (None, target)),
+            notices=tuple(dict.fromkeys(self.notices)),
+            command=repeat_command(self.request, target),
+        )
 
     def _run(
         self,
@@ -269,7 +313,7 @@ class Run:
             target_language=target,
             description=f"{stage} {name}" + (f" to {target}" if target else ""),
             kind=kind,
-            version=stage_version(f"f2f.stages.{stage}"),
+            version=stage_version(f"f2f.stages.{_MODULES.get(stage, stage)}"),
             inputs=inputs,
             work=work,
             workspace=self.workspace,
@@ -278,6 +322,9 @@ class Run:
         )
         stored = self.execute(call)
         self.notices += stored.notices
+        self.records[stage, target] = StageRecord(
+            stage=stage, seconds=stored.seconds, reused=stored.reused, engine=stored.engine
+        )
         return stored
 
     def _tell(self, notice: str | None) -> None:

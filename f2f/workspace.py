@@ -229,7 +229,7 @@ def _is_intact(path: Path, facts: Mapping[str, Any]) -> bool:
         return False
     if status.st_size >= _HASH_LIMIT_BYTES and status.st_mtime_ns == facts["mtime_ns"]:
         return True
-    return hash_file(path) == facts["sha256"]
+    return hash_file(path) == str(facts["sha256"])
 
 
 def _remove(path: Path) -> None:

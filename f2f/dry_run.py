@@ -1,0 +1,157 @@
+"""What ``translate`` would do: which engines, what is stored already, which files. Does no work."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from f2f import choices
+from f2f.outputs import output_paths
+from f2f.pipeline import TARGET_STAGES, Run
+from f2f.request import Request
+from f2f.stage import SilentObserver
+from f2f.stage_call import R, StageCall
+from f2f.workspace import Stored, Workspace
+
+STORED, TO_DO = "stored already", "to do"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of the plan.
+
+    Attributes:
+        stage: its name.
+        target_language: None for stages that all languages share.
+        state: ``"stored already"`` or ``"to do"``.
+        engine: engine that will do or did the work, empty for stages without a choice.
+    """
+
+    stage: str
+    target_language: str | None
+    state: str
+    engine: str = ""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run would do.
+
+    Attributes:
+        steps: the stages in order.
+        outputs: files that would be written.
+        workspace: where intermediate results are kept.
+        device: where networks would run.
+        notices: what a person must know of the choices.
+    """
+
+    steps: tuple[Step, ...]
+    outputs: tuple[Path, ...]
+    workspace: Path
+    device: str
+    notices: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as JSON values."""
+        return {
+            "steps": [asdict(step) for step in self.steps],
+            "outputs": [str(path) for path in self.outputs],
+            "workspace": str(self.workspace),
+            "device": self.device,
+            "notices": list(self.notices),
+        }
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands below the table."""
+        files = [f"writes {path}" for path in self.outputs]
+        return [*(f"note: {notice}" for notice in self.notices), *files, f"keeps results in {self.workspace}"]
+
+
+def plan_run(request: Request) -> RunPlan:
+    """Find out what a run would do.
+
+    Raises:
+        PreflightError: it would not even start.
+    """
+    from f2f.preflight import check
+
+    device = check(request)
+    finder = _Finder()
+    run = Run(request, Workspace(request.workspace_root), SilentObserver(), finder, device)
+    engines, notices = _engines(request, device)
+    _until_missing(run.prepare)
+    steps = [finder.step(stage, None, engines) for stage in ("probe", "transcribe")]
+    if finder.has("probe", None):
+        _until_missing(run.evaluate_source)
+    steps.append(finder.step("evaluate_source", None, engines))
+    for target in request.targets:
+        if finder.has("transcribe", None):
+            _until_missing(partial(run.results_for, target))
+        steps += [finder.step(stage, target, engines) for stage in TARGET_STAGES]
+    paths = [path for target in request.targets for path in output_paths(request, target).values()]
+    return RunPlan(tuple(steps), tuple(paths), request.workspace_root, device, notices)
+
+
+def plan_table(plan: RunPlan) -> Table:
+    """Return the plan's stages as a table."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("stage", "language", "engine", ""):
+        table.add_column(column)
+    for step in plan.steps:
+        table.add_row(step.stage, step.target_language or "", step.engine, step.state)
+    return table
+
+
+class _NotStoredError(Exception):
+    """A stage's result is not there; ends the walk."""
+
+
+class _Finder:
+    """Looks stage calls up instead of carrying them out."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str | None], Stored[Any]] = {}
+
+    def __call__(self, call: StageCall[R], /) -> Stored[R]:
+        found = call.find()
+        if found is None:
+            raise _NotStoredError
+        self._found[call.stage, call.target_language] = found
+        return found
+
+    def has(self, stage: str, target: str | None) -> bool:
+        return (stage, target) in self._found
+
+    def step(self, stage: str, target: str | None, engines: dict[tuple[str, str | None], str]) -> Step:
+        found = self._found.get((stage, target))
+        engine = engines.get((stage, target), "")
+        if found is not None:
+            return Step(stage, target, STORED, engine or (found.engine.name if found.engine else ""))
+        return Step(stage, target, TO_DO, engine)
+
+
+def _until_missing(walk: Callable[[], object]) -> None:
+    with contextlib.suppress(_NotStoredError):
+        walk()
+
+
+def _engines(request: Request, device: str) -> tuple[dict[tuple[str, str | None], str], tuple[str, ...]]:
+    """Return the engine chosen for each stage and what is to be said of the choices."""
+    pins: dict[tuple[str, str | None], choices.Pinned[Any]] = {
+        ("transcribe", None): choices.pin_transcribe(request),
+        ("evaluate_source", None): choices.pin_evaluate(request, device),
+    }
+    for target in request.targets:
+        pins["translate", target] = choices.pin_translate(request, request.source_language, target)
+        pins["synthesize", target] = choices.pin_synthesize(request, target)
+        pins["lipsync", target] = choices.pin_lipsync(request, device)
+        pins["evaluate", target] = choices.pin_evaluate(request, device)
+    notices = dict.fromkeys(pin.notice for pin in pins.values() if pin.notice)
+    return {place: pin.choice.engine for place, pin in pins.items()}, tuple(notices)

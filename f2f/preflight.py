@@ -1,0 +1,189 @@
+"""Everything that can be known to fail before any work, said all at once with the remedies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from f2f import choices
+from f2f.device import resolve_device
+from f2f.errors import (
+    EXIT_ENGINE_MISSING,
+    EXIT_USAGE,
+    EngineUnavailableError,
+    F2FError,
+    PreflightError,
+    UsageError,
+)
+from f2f.outputs import foreign_outputs, foreign_words
+from f2f.request import Request
+from lipsync_core.errors import LipSyncError, MissingModelError
+
+if TYPE_CHECKING:
+    from lipsync_core.media import MediaInfo
+
+_PATCH_BYTES = 16_000  # one 96×96 lossless patch, measured 11–15 kB
+_VIDEO_BITS_PER_PIXEL = 0.25  # x264 CRF 18 of noisy film; talking heads need a third of it
+_SOUND_BYTES_PER_S = 3 * 96_000  # takes and fitted speech as 48 kHz 16-bit wav, and margin
+_SPARE_BYTES = 100 * 2**20
+
+
+@dataclass
+class Problems:
+    """Collects what is wrong; each line once, in order."""
+
+    usage: list[str] = field(default_factory=list)
+    engines: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Turn an error of the block into lines."""
+        try:
+            yield
+        except (EngineUnavailableError, MissingModelError) as error:
+            self._add(self.engines, str(error))
+        except (F2FError, LipSyncError) as error:
+            self._add(self.usage, str(error))
+
+    def add(self, line: str) -> None:
+        """Add one line about command, configuration or input."""
+        self._add(self.usage, line)
+
+    def _add(self, lines: list[str], text: str) -> None:
+        lines += [line for line in text.splitlines() if line.strip() and line not in lines]
+
+    def raise_any(self) -> None:
+        """Raise everything that was collected.
+
+        Raises:
+            PreflightError: there is a problem; exit code 3 if only engines are missing, else 2.
+        """
+        if self.usage or self.engines:
+            code = EXIT_USAGE if self.usage else EXIT_ENGINE_MISSING
+            raise PreflightError([*self.usage, *self.engines], exit_code=code)
+
+
+def check(request: Request) -> str:
+    """Check everything that can fail and return the device on which networks will run.
+
+    Nothing is written and no network is loaded.
+
+    Raises:
+        PreflightError: with one line for every problem.
+    """
+    problems = Problems()
+    device: str = request.config.device
+    with problems.collect():
+        device = resolve_device(device)
+    info = _check_source(request, problems)
+    known = _check_languages(request, problems)
+    if info is not None:
+        _check_engines(request, known, device, problems)
+        _check_room(request, info, problems)
+    _check_outputs(request, problems)
+    problems.raise_any()
+    return device
+
+
+def _check_source(request: Request, problems: Problems) -> MediaInfo | None:
+    from f2f.stages.probe import inspect
+
+    source = request.source
+    if not source.exists():
+        problems.add(f"no such file: {source}; check the path")
+    elif not source.is_file():
+        problems.add(f"{source} is not a file; give the video itself")
+    elif not os.access(source, os.R_OK):
+        problems.add(f"{source} may not be read by this user; run: chmod u+r {source}")
+    elif source.stat().st_size == 0:
+        problems.add(f"{source} is empty; export or download it again")
+    else:
+        with problems.collect():
+            return inspect(source)
+    return None
+
+
+def _check_languages(request: Request, problems: Problems) -> list[str]:
+    """Check the languages' names and return the target languages that are known."""
+    from f2f.languages import parse_language
+
+    if not request.targets:
+        problems.add("no target language; give at least one with --to, such as --to hi")
+    source = None
+    if request.source_language is not None:
+        with problems.collect():
+            source = parse_language(request.source_language)
+    known = []
+    for target in request.targets:
+        with problems.collect():
+            language = parse_language(target)
+            if language == source:
+                raise UsageError(f"--to {target} is the spoken language already; give another target")
+            known.append(target)
+    if request.config.translate.translation is not None and len(request.targets) > 1:
+        problems.add(
+            f"one translation file cannot serve {len(request.targets)} target languages; give one --to, or "
+            f"put {request.source.stem}.LANG.srt beside the input for each"
+        )
+    return known
+
+
+def _check_engines(request: Request, targets: list[str], device: str, problems: Problems) -> None:
+    with problems.collect():
+        choices.pin_transcribe(request)
+    for target in targets:
+        with problems.collect():
+            choices.pin_translate(request, request.source_language, target)
+        with problems.collect():
+            choices.pin_synthesize(request, target)
+    for pin in (choices.pin_lipsync, choices.pin_evaluate):
+        with problems.collect():
+            pin(request, device)
+
+
+def _check_room(request: Request, info: MediaInfo, problems: Problems) -> None:
+    needed = estimate_bytes(info, max(1, len(request.targets)))
+    for folder in dict.fromkeys((_existing(request.workspace_root), _existing(request.output_dir))):
+        free = shutil.disk_usage(folder).free
+        if free < needed:
+            problems.add(
+                f"{folder} has {free / 1e9:.2f} GB free, about {needed / 1e9:.2f} GB are needed; make room "
+                "or choose other folders with -o DIR and --workdir DIR"
+            )
+
+
+def estimate_bytes(info: MediaInfo, n_targets: int) -> int:
+    """Return about how much disk a run takes at most, outputs included."""
+    if info.video is None:
+        return _SPARE_BYTES
+    n_frames = info.duration_s * float(Fraction(info.video.fps))
+    picture = n_frames * info.video.width * info.video.height * _VIDEO_BITS_PER_PIXEL / 8
+    per_target = picture + n_frames * _PATCH_BYTES + info.duration_s * _SOUND_BYTES_PER_S
+    return int(n_targets * per_target) + _SPARE_BYTES
+
+
+def _check_outputs(request: Request, problems: Problems) -> None:
+    for what, folder in (("output", request.output_dir), ("work", request.workspace_root)):
+        existing = _existing(folder)
+        if not existing.is_dir():
+            problems.add(f"{what} folder {folder}: {existing} is a file; choose another folder")
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            problems.add(
+                f"{what} folder {folder}: {existing} may not be written by this user; choose another"
+            )
+    if not request.force:
+        with problems.collect():
+            for path in foreign_outputs(request):
+                problems.add(foreign_words(path))
+
+
+def _existing(folder: Path) -> Path:
+    """Return ``folder`` or its nearest parent that exists."""
+    folder = folder.absolute()
+    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -1,0 +1,155 @@
+"""One run of the command: shows what happens, turns every error into its lines and its exit code."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from f2f import errors
+from f2f.console import JsonObserver, Observers, console_observer
+from f2f.request import Outputs, Request
+from f2f.stage import Observer
+
+RESUME = "what is finished is kept; the same command resumes"
+
+
+class Session:
+    """Context of one command.
+
+    Texts for a person go to stdout, with ``json`` to stderr; progress and errors always go to stderr.
+
+    Args:
+        json: write events and results as JSON lines to stdout.
+        debug: show tracebacks.
+    """
+
+    def __init__(self, *, json: bool, debug: bool) -> None:
+        self._debug = debug
+        self._json = JsonObserver() if json else None
+        self._errors = Console(stderr=True, highlight=False)
+        self._out = self._errors if json else Console(highlight=False)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, (typer.Exit, typer.Abort, SystemExit, GeneratorExit)):
+            return
+        if self._debug:
+            traceback.print_exception(error)
+        lines, code = explain(error)
+        for line in lines:
+            self._errors.print(f"f2f: {line}", style="bold red", markup=False, soft_wrap=True)
+        if self._json:
+            self._json.emit("error", messages=lines, exit_code=code)
+        raise typer.Exit(code) from error
+
+    def translate(self, request: Request, runner_name: str | None) -> None:
+        """Check everything, run the request, and say what was made."""
+        from f2f.preflight import check
+        from f2f.runners import choose_runner
+
+        with self._observer() as observer:
+            check(request)
+            runner = choose_runner(runner_name, observer)
+            outputs = runner.run(request, observer)
+        for each in outputs:
+            self._show(each)
+
+    def show_plan(self, request: Request) -> None:
+        """Say what ``translate`` would do, and do nothing."""
+        from f2f.dry_run import plan_run, plan_table
+
+        plan = plan_run(request)
+        if self._json:
+            self._json.emit("plan", **plan.as_json())
+        else:
+            self._out.print(plan_table(plan))
+            for line in plan.lines:
+                self._out.print(line, markup=False, soft_wrap=True)
+
+    def show_doctor(self, request: Request, source: Path | None) -> None:
+        """Say what this machine can run and what would be chosen."""
+        from f2f.doctor import doctor_tables, examine
+
+        examination = examine(request, source)
+        if self._json:
+            self._json.emit("doctor", **examination.as_json())
+        else:
+            for table in doctor_tables(examination):
+                self._out.print(table)
+
+    def make_sample(self, path: Path, *, force: bool) -> None:
+        """Make the sample lecture."""
+        from f2f.sample import make_sample
+
+        for name in make_sample(path, force=force):
+            self._tell("sample", path=str(name))
+
+    def start_ui(self) -> None:
+        """Hand over to an installed runner's user interface.
+
+        Raises:
+            EngineUnavailableError: none is installed.
+        """
+        from f2f.runners import InlineRunner, installed_runners
+
+        runner = next(iter(installed_runners().values()), InlineRunner())
+        raise typer.Exit(runner.ui() or errors.EXIT_DONE)
+
+    @contextmanager
+    def _observer(self) -> Iterator[Observer]:
+        with console_observer(self._errors) as console:
+            yield Observers([console, self._json]) if self._json else console
+
+    def _show(self, outputs: Outputs) -> None:
+        facts: dict[str, Any] = {
+            "target_language": outputs.target_language,
+            "video": str(outputs.video),
+            "subtitles": str(outputs.subtitles),
+            "manifest": str(outputs.manifest),
+            "report": str(outputs.report),
+            "reused": outputs.reused,
+        }
+        if self._json:
+            self._json.emit("result", **facts)
+            return
+        note = "  (nothing to do, all stages were stored already)" if outputs.reused else ""
+        self._out.print(f"{outputs.video}{note}", markup=False, soft_wrap=True)
+        for path in outputs.files[1:]:
+            self._out.print(str(path), markup=False, soft_wrap=True)
+
+    def _tell(self, event: str, **facts: Any) -> None:
+        if self._json:
+            self._json.emit(event, **facts)
+        else:
+            self._out.print(*facts.values(), markup=False, soft_wrap=True)
+
+
+def explain(error: BaseException) -> tuple[list[str], int]:
+    """Return the lines to show for an error and the exit code."""
+    from lipsync_core.errors import LipSyncError, MissingModelError
+
+    if isinstance(error, KeyboardInterrupt):
+        return [f"interrupted; {RESUME}"], errors.EXIT_INTERRUPTED
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    if isinstance(error, errors.StageError):
+        return [*lines, RESUME], error.exit_code
+    if isinstance(error, errors.F2FError):
+        return lines, error.exit_code
+    if isinstance(error, LipSyncError):
+        code = (
+            errors.EXIT_ENGINE_MISSING if isinstance(error, MissingModelError) else errors.EXIT_STAGE_FAILED
+        )
+        return lines, code
+    text = f"internal error: {type(error).__name__}: {' '.join(lines)}; run with --debug to see where"
+    return [text], errors.EXIT_STAGE_FAILED
