@@ -218,9 +218,7 @@ class SourceScore(Result):
 
 
 class ReportResult(Result):
-    """Result of ``report``: the files that lie beside the finished video, already named like it."""
+    """Result of ``report``: the page a person reads and the manifest a program reads, named like the video."""
 
     html: str
     manifest: str
-    subtitles: str
-    """SRT in the target language; without a cue where nothing was said."""

@@ -40,7 +40,7 @@ def plan_weights(kind: str, choice: str, *, allow_download: bool) -> Choice:
     return Choice(
         engine=engine_name(weights),
         identity=f"{weights.name}:{_sha256(weights)}",
-        statuses=(_status(weights),),
+        statuses=(_status(weights), *_other_statuses(weights)),
         notice=embedded_notice(weights),
     )
 
@@ -84,13 +84,9 @@ def engine_name(weights: Weights) -> str:
 
 def embedded_notice(weights: Weights) -> str | None:
     """What a person must know of the weights; None when the published ones are used."""
-    from lipsync_core.weights import REGISTRY, cache_folder
-
     if not weights.is_embedded:
         return None
-    published = next(other for other in REGISTRY.values() if other.kind == weights.kind and other.urls)
-    remedy = f"for those, put {published.urls[0]} at {cache_folder() / published.file}"
-    return f"{_EMBEDDED_NOTICES[weights.kind]} ({remedy})"
+    return f"{_EMBEDDED_NOTICES[weights.kind]} (`f2f doctor` says how to get those)"
 
 
 def weights_engine(weights: Weights) -> EngineInfo:
@@ -115,6 +111,31 @@ def _status(weights: Weights) -> EngineStatus:
         detail=weights.note,
         needs_download=needs_download,
     )
+
+
+def _other_statuses(chosen: Weights) -> list[EngineStatus]:
+    """Say of each published file that was not chosen whether it is here, and how to get it; no network."""
+    from lipsync_core.weights import REGISTRY, cache_folder, verified_path
+
+    statuses = []
+    for weights in REGISTRY.values():
+        if weights.kind != chosen.kind or weights.is_embedded or weights.name == chosen.name:
+            continue
+        reason = f"missing: download {weights.urls[0]} to {cache_folder() / weights.file}"
+        try:
+            path = verified_path(weights)
+        except CheckpointError as error:
+            path, reason = None, str(error)
+        statuses.append(
+            EngineStatus(
+                name=weights.name,
+                ready=path is not None,
+                reason=f"weights in {path}" if path else reason,
+                licence=weights.licence,
+                detail=weights.note,
+            )
+        )
+    return statuses
 
 
 def _sha256(weights: Weights) -> str:
