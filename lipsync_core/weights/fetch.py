@@ -125,8 +125,8 @@ def _already_here(weights: Weights) -> Path | None:
 
 
 def _offers(url: str, weights: Weights, timeout_s: float) -> bool:
-    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": _USER_AGENT})
     try:
+        request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": _USER_AGENT})
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             length = answer.headers.get("Content-Length")
             is_page = answer.headers.get_content_type() == "text/html"
@@ -142,7 +142,10 @@ def _offers(url: str, weights: Weights, timeout_s: float) -> bool:
 
 
 def _host(url: str) -> str:
-    return urllib.parse.urlsplit(url).netloc
+    try:
+        return urllib.parse.urlsplit(url).netloc
+    except ValueError:  # a malformed address; opening it will say so
+        return url
 
 
 def _download(url: str, part: Path, weights: Weights, progress: Progress | None) -> None:
