@@ -70,6 +70,8 @@ class LipSyncer:
         mel_offset_frames: frames by which the mel window is shifted: the alignment the weights were
             trained with (0: the published recipe's).
         name: of the weights, for reports.
+        parity: for `lipsync_core.sync.sync_video`: follow the published recipe, number for number. The
+            network is then used as it is; otherwise its batch norms are folded.
     """
 
     def __init__(
@@ -81,15 +83,17 @@ class LipSyncer:
         batch_size: int = BATCH_SIZE,
         mel_offset_frames: float = 0.0,
         name: str = "unnamed weights",
+        parity: bool = False,
     ) -> None:
         if batch_size < 1:
             raise InvalidInputError(f"batch_size is {batch_size}; needed is 1 or more")
-        self.network = fold_batch_norm(network).to(device)
+        self.network = (network.eval() if parity else fold_batch_norm(network)).to(device)
         self.device = device
         self.detector = load_detector(detector, device) if isinstance(detector, str) else detector
         self.batch_size = batch_size
         self.mel_offset_frames = mel_offset_frames
         self.name = name
+        self.parity = parity
 
     def __call__(
         self,
@@ -222,6 +226,7 @@ def load(
     device: str = "cpu",
     *,
     detector: FaceDetector | str = "auto",
+    parity: bool = False,
     allow_download: bool = True,
     progress: Progress | None = None,
 ) -> LipSyncer:
@@ -232,6 +237,7 @@ def load(
             Wav2Lip weights if they are here or can be fetched, else the embedded ones.
         device: torch device.
         detector: a detector, or the name of one.
+        parity: see `LipSyncer`; ``"auto"`` then means S3FD on BGR frames where its weights are.
         allow_download: whether weights may be fetched.
         progress: told how many bytes are done while they are.
 
@@ -239,7 +245,7 @@ def load(
         MissingModelError: weights or detector are not here.
         CheckpointError: the file is damaged or of another network.
     """
-    found = load_detector(detector, device) if isinstance(detector, str) else detector
+    found = load_detector(detector, device, parity=parity) if isinstance(detector, str) else detector
     chosen = weights.resolve("wav2lip", name_or_path, allow_download=allow_download)
     path = chosen.path or weights.fetch(chosen, progress)
     here = replace(chosen, path=path)
@@ -249,4 +255,5 @@ def load(
         detector=found,
         mel_offset_frames=float(here.metadata().get("mel_offset_frames", 0.0)),
         name=chosen.name,
+        parity=parity,
     )

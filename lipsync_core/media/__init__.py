@@ -6,7 +6,7 @@ parsed). All times are seconds after the container's start, which audio and vide
 
 from lipsync_core.media.audio import read_audio, read_wav, write_wav
 from lipsync_core.media.ffmpeg import ffmpeg_path, run_ffmpeg
-from lipsync_core.media.frames import read_frames
+from lipsync_core.media.frames import read_frames, read_frames_backwards
 from lipsync_core.media.probe import (
     AudioStream,
     MediaInfo,
@@ -29,6 +29,7 @@ __all__ = [
     "probe_media",
     "read_audio",
     "read_frames",
+    "read_frames_backwards",
     "read_wav",
     "run_ffmpeg",
     "write_wav",
