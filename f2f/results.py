@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+CODEC_PADDING_S = 0.1
+"""Codecs pad sound to whole blocks: sound that outlasts the picture by no more than this is not an overhang."""
+
 
 class Result(BaseModel):
     """Base of all stage results: immutable, unknown keys refused."""

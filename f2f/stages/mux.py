@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from f2f.config import MuxConfig
 from f2f.errors import StageError
-from f2f.languages import parse_language
+from f2f.languages import Language, parse_language
 from f2f.manifest import synthetic_statement
 from f2f.mark import Mark, apply_mark, make_mark, mark_words
 from f2f.results import (
@@ -65,7 +65,7 @@ class MuxInputs:
 def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResult:
     """Write the finished video and its subtitle files.
 
-    The video has exactly the source's number of frames; only speech that overflows the end adds frames, on
+    The picture has exactly ``video.n_frames`` frames; only speech that overflows the end adds some, on
     which the last picture stays.
 
     Raises:
@@ -77,7 +77,7 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
     fps = Fraction(inputs.video.fps)
     n_frames = inputs.video.n_frames + math.ceil(round(inputs.fitted.overflow_s * fps, 3))
     subtitles = _write_subtitles(inputs, context.folder)
-    options = _encode_options(inputs, config, subtitles, n_frames / fps)
+    options = _encode_options(inputs, config, subtitles, _sound_end_s(inputs.source, n_frames / fps))
     path = context.folder / _VIDEO_NAME
     size = (inputs.video.width, inputs.video.height)
     with (
@@ -176,49 +176,85 @@ def _write_subtitles(inputs: MuxInputs, folder: Path) -> _Subtitles:
     return _Subtitles(folder / _TARGET_SRT if target else None, folder / _SOURCE_SRT if source else None)
 
 
+def _sound_end_s(source: Path, picture_end_s: Fraction) -> Fraction:
+    """Return where the output ends: with the picture, or with the last block of the source's own sound.
+
+    Codecs pad sound to whole blocks; cutting that off would make the output shorter than the source.
+    """
+    from lipsync_core.media import probe_media
+
+    source_end_s = Fraction(probe_media(source).duration_s)
+    is_padding = picture_end_s < source_end_s <= picture_end_s + CODEC_PADDING_S
+    return source_end_s if is_padding else picture_end_s
+
+
 def _encode_options(
-    inputs: MuxInputs, config: MuxConfig, subtitles: _Subtitles, duration_s: Fraction
+    inputs: MuxInputs, config: MuxConfig, subtitles: _Subtitles, end_s: Fraction
 ) -> EncodeOptions:
     """Return inputs and output options of the one ffmpeg run; input 0 is the pipe of frames."""
-    from lipsync_core.media import EncodeOptions, probe_media
+    from lipsync_core.media import EncodeOptions
 
-    source_language = parse_language(inputs.transcript.language)
-    target_language = parse_language(inputs.translation.target_language)
-    original = probe_media(inputs.source).audio[0]
-    seconds = f"{math.ceil(duration_s * 1_000_000) / 1_000_000:.6f}"
+    seconds = f"{math.ceil(end_s * 1_000_000) / 1_000_000:.6f}"
     files = [inputs.fitted_folder / inputs.fitted.wav, inputs.source]
-    args = [
-        "-map", "1:a:0", "-map", f"2:{original.index}",
-        "-filter:a:0", f"apad=whole_dur={seconds}",
-        "-c:a:0", "aac", "-b:a:0", f"{config.audio_bitrate_kbps}k",
-        *_track("a:0", target_language.iso639_2, f"{target_language.name} (AI-dubbed)"),
-        *_original_codec(original.codec),
-        *_track("a:1", source_language.iso639_2, f"{source_language.name} (original)"),
-        "-disposition:a:0", "default", "-disposition:a:1", "0",
-    ]  # fmt: skip
-    tracks = ((subtitles.target, target_language), (subtitles.source, source_language))
-    for path, language in tracks:
-        if path is not None:
-            n_before = len(files) - 2
-            files.append(path)
-            args += ["-map", f"{len(files)}:s:0"]
-            args += _track(f"s:{n_before}", language.iso639_2, language.name)
-    statement = synthetic_statement(
-        inputs.transcript.language, inputs.translation.target_language, lips=inputs.lips.patches is not None
-    )
-    args += [
-        "-c:s", "mov_text", "-map_metadata", "-1", "-map_chapters", "2",
-        "-metadata", f"title={inputs.source.stem} ({target_language.name}, AI-dubbed)",
-        "-metadata", f"comment={statement}", "-metadata", f"synopsis={statement}",
-        "-t", seconds,
-    ]  # fmt: skip
+    files += [path for path in (subtitles.target, subtitles.source) if path is not None]
     return EncodeOptions(
         crf=config.crf,
         preset=config.preset,
         sample_aspect_ratio=inputs.video.sample_aspect_ratio,
         extra_inputs=[["-i", f"file:{path}"] for path in files],
-        output_args=args,
+        output_args=[
+            *_sound_args(inputs, config, seconds),
+            *_subtitle_args(inputs, subtitles),
+            *_statement_args(inputs),
+            *("-map_chapters", "2", "-max_error_rate", "1", "-t", seconds),
+        ],
     )
+
+
+def _sound_args(inputs: MuxInputs, config: MuxConfig, seconds: str) -> list[str]:
+    """Return the options of both audio tracks: input 1 is the dub, input 2 the source."""
+    from lipsync_core.media import probe_media
+
+    original = probe_media(inputs.source).audio[0]
+    source, target = _languages(inputs)
+    return [
+        "-map", "1:a:0", "-map", f"2:{original.index}",
+        # Two equal channels at full level: every player fills both ears.
+        "-filter:a:0", f"pan=stereo|c0=c0|c1=c0,apad=whole_dur={seconds}",
+        "-c:a:0", "aac", "-b:a:0", f"{config.audio_bitrate_kbps}k", "-disposition:a:0", "default",
+        *_track("a:0", target.iso639_2, f"{target.name} (AI-dubbed)"),
+        *_original_codec(original.codec), "-disposition:a:1", "0",
+        *_track("a:1", source.iso639_2, f"{source.name} (original)"),
+    ]  # fmt: skip
+
+
+def _subtitle_args(inputs: MuxInputs, subtitles: _Subtitles) -> list[str]:
+    """Return the options of the subtitle tracks, which come after the two sounds."""
+    source, target = _languages(inputs)
+    present = [
+        language
+        for path, language in ((subtitles.target, target), (subtitles.source, source))
+        if path is not None
+    ]
+    args = ["-c:s", "mov_text"]
+    for number, language in enumerate(present):
+        args += ["-map", f"{3 + number}:s:0", *_track(f"s:{number}", language.iso639_2, language.name)]
+    return args
+
+
+def _statement_args(inputs: MuxInputs) -> list[str]:
+    """Return the metadata; nothing turns off what says that the video is synthetic."""
+    source, target = _languages(inputs)
+    statement = synthetic_statement(source.code, target.code, lips=inputs.lips.patches is not None)
+    return [
+        "-map_metadata", "-1",
+        "-metadata", f"title={inputs.source.stem} ({target.name}, AI-dubbed)",
+        "-metadata", f"comment={statement}", "-metadata", f"synopsis={statement}",
+    ]  # fmt: skip
+
+
+def _languages(inputs: MuxInputs) -> tuple[Language, Language]:
+    return parse_language(inputs.transcript.language), parse_language(inputs.translation.target_language)
 
 
 def _original_codec(codec: str) -> list[str]:
@@ -231,8 +267,11 @@ def _original_codec(codec: str) -> list[str]:
 
 
 def _track(stream: str, language: str, title: str) -> list[str]:
-    """Return the tags of one output stream; players show either the title or the handler's name."""
-    tags = (f"language={language}", f"title={title}", f"handler_name={title}")
+    """Return the tags of one output stream.
+
+    The title goes into the handler's name: ffmpeg warns of the other place for it when it reads the file.
+    """
+    tags = (f"language={language}", f"handler_name={title}")
     return [argument for tag in tags for argument in (f"-metadata:s:{stream}", tag)]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f2f.errors import UsageError
-from f2f.results import SourceVideo
+from f2f.results import CODEC_PADDING_S, SourceVideo
 from f2f.stage import StageContext
 from lipsync_core.errors import LipSyncError
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _HASH_BLOCK_BYTES = 1 << 20
-# Codecs pad sound to whole blocks; only sound that outlasts the picture by more than this lengthens it.
-_CODEC_PADDING_S = 0.1
 _LOST_TAIL_S = 0.5  # a file that states so much more than it holds was cut off
 
 
@@ -130,7 +128,7 @@ def _duration_s(info: MediaInfo, picture_end_s: float, context: StageContext) ->
 
     if picture_end_s <= 0:  # raw streams without timestamps
         return info.duration_s
-    if info.duration_s <= picture_end_s + _CODEC_PADDING_S:
+    if info.duration_s <= picture_end_s + CODEC_PADDING_S:
         return picture_end_s
     # The header states more than the picture: sound that goes on, or a download that was cut off.
     held_s = max(picture_end_s, measure_duration(info.path))
