@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 CODEC_PADDING_S = 0.1
-"""Codecs pad sound to whole blocks: sound that outlasts the picture by no more than this is not an overhang."""
+"""Codecs pad sound to whole blocks: sound that outlasts the picture by no more than this is padding."""
 
 
 class Result(BaseModel):
@@ -221,7 +221,7 @@ class SourceScore(Result):
 
 
 class ReportResult(Result):
-    """Result of ``report``: the page a person reads and the manifest a program reads, named like the video."""
+    """Result of ``report``: page for a person and manifest for a program, both named like the video."""
 
     html: str
     manifest: str

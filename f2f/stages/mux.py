@@ -19,6 +19,7 @@ from f2f.languages import Language, parse_language
 from f2f.manifest import synthetic_statement
 from f2f.mark import Mark, apply_mark, make_mark, mark_words
 from f2f.results import (
+    CODEC_PADDING_S,
     EngineInfo,
     FittedSpeech,
     LipSyncResult,

@@ -149,8 +149,8 @@ def _duration_s(info: MediaInfo, picture_end_s: float, context: StageContext) ->
 def _frame_rate(video: VideoStream, context: StageContext) -> Fraction:
     if video.is_variable_rate:
         context.notice(
-            "the source has a variable frame rate; "
-            f"the output has a constant {float(video.fps):.5g} frames a second"
+            "the source has no constant frame rate that can be kept; "
+            f"the output has {float(video.fps):.5g} frames a second"
         )
     return video.fps
 
