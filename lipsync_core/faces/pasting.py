@@ -25,8 +25,8 @@ MASK_FEATHER = 0.45  # share of the radius over which the mask fades
 MATCH_SIZE_PX = 48  # colours are matched on copies of this size
 MATCH_SIGMA_PX = 9.0
 MATCH_LIMIT = 28.0  # grey levels; a larger difference is content, not colour
-SHARPEN_FROM_PX = 120  # boxes wider than this are enlarged enough to look soft
-SHARPEN_AMOUNT = 0.5
+SHARPEN_AMOUNT = 0.5  # for enlarged faces
+SAME_CONTENT_LEVELS = 9.0  # where generated and original differ by less, the original's fine detail fits
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ def paste(frame_bgr: FrameArray, patch: FacePatch) -> FrameArray:
     """Return a copy of the frame with the patch's lower face blended in.
 
     The mask is a soft, squarish ellipse from the nose base to below the chin; the generated colours are
-    shifted, smoothly over the face, to meet the frame's around the mask. The box's upper half and
-    everything outside the box are bit for bit those of ``frame_bgr``.
+    shifted, smoothly over the face, to meet the frame's around the mask. A face that must be enlarged gets
+    back the frame's own fine detail (skin, beard) where both show the same, and is sharpened elsewhere. The
+    box's upper half and everything outside the box are bit for bit those of ``frame_bgr``.
 
     Args:
         frame_bgr: (H, W, 3) uint8 BGR.
@@ -82,7 +83,7 @@ def paste(frame_bgr: FrameArray, patch: FacePatch) -> FrameArray:
     first = int(np.argmax(mask.any(axis=1)))  # rows above have no part in it
     original = frame_bgr[y1:y2, x1:x2]
     corrected = patch.face_bgr.astype(np.float32) + _colour_shift(patch.face_bgr, original)
-    generated = _enlarged(corrected, width, height)[first:]
+    generated = _at_box_size(corrected, original)[first:]
     alpha = (mask[first:, :, None] * np.float32(patch.opacity)).astype(np.float32)
     below = original[first:].astype(np.float32)
     blended = below + alpha * (generated - below)
@@ -138,14 +139,21 @@ def _colour_shift(face_bgr: FrameArray, original: FrameArray) -> FloatArray:
     return np.asarray(cv2.resize(offsets, face_size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _enlarged(face: FloatArray, width: int, height: int) -> FloatArray:
-    """Return the (96, 96, 3) face at box size; large faces are sharpened a little."""
+def _at_box_size(face: FloatArray, original: FrameArray) -> FloatArray:
+    """Return the (96, 96, 3) face at the size of the box ``original``, with fine detail if enlarged."""
     import cv2
 
-    is_smaller = width < GENERATOR_FACE_SIZE_PX
-    kind = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
-    resized = np.asarray(cv2.resize(face, (width, height), interpolation=kind), np.float32)
-    if width <= SHARPEN_FROM_PX:
-        return resized
-    blurred = cv2.GaussianBlur(resized, (0, 0), width / GENERATOR_FACE_SIZE_PX)
-    return np.asarray(resized + SHARPEN_AMOUNT * (resized - blurred), np.float32)
+    height, width = original.shape[:2]
+    if width <= GENERATOR_FACE_SIZE_PX:
+        return np.asarray(cv2.resize(face, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    small_size = (GENERATOR_FACE_SIZE_PX, GENERATOR_FACE_SIZE_PX)
+    small = cv2.resize(original, small_size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    # What the network cannot hold, and how far the two agree in what it can.
+    detail = original.astype(np.float32) - cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    difference = cv2.GaussianBlur(np.abs(face - small).max(axis=2), (0, 0), 2.0)
+    likeness = np.exp(-((difference / SAME_CONTENT_LEVELS) ** 2))
+    likeness = cv2.resize(likeness, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, None]
+    resized = cv2.resize(face, (width, height), interpolation=cv2.INTER_CUBIC)
+    edges = resized - cv2.GaussianBlur(resized, (0, 0), width / GENERATOR_FACE_SIZE_PX)
+    out = resized + likeness * detail + (1 - likeness) * SHARPEN_AMOUNT * edges
+    return np.asarray(out, np.float32)
