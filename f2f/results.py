@@ -221,7 +221,9 @@ class SourceScore(Result):
 
 
 class ReportResult(Result):
-    """Result of ``report``: page for a person and manifest for a program, both named like the video."""
+    """Result of ``report``: the files that lie beside the finished video, named like it."""
 
     html: str
     manifest: str
+    subtitles: str
+    """SRT in the target language; without a cue where nothing was said."""

@@ -1,7 +1,8 @@
-"""report: the page for a person, the manifest for a program."""
+"""report: the page for a person, the manifest for a program, the subtitles beside the video."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -18,12 +19,12 @@ _N_MOMENTS = 3
 
 
 def report(job: Job, context: StageContext) -> ReportResult:
-    """Write ``lecture.hi.html`` and ``lecture.hi.json``, named like the video.
+    """Write ``lecture.hi.html``, ``lecture.hi.json`` and ``lecture.hi.srt``, named like the video.
 
     Pictures come from the encoded output, so they show what a viewer sees.
     """
     stem = Path(job.output_name).stem
-    html, manifest = f"{stem}.html", f"{stem}.json"
+    html, manifest, subtitles = (f"{stem}{suffix}" for suffix in (".html", ".json", ".srt"))
     pairs: list[PicturePair] = []
     try:
         for pair in _pictures(job):
@@ -34,7 +35,11 @@ def report(job: Job, context: StageContext) -> ReportResult:
     text = build_manifest(job).model_dump_json(indent=2)
     (context.folder / manifest).write_text(text + "\n", encoding="utf-8")
     (context.folder / html).write_text(render_page(job, pairs), encoding="utf-8")
-    return ReportResult(html=html, manifest=manifest)
+    if job.muxed.target_subtitles is not None:
+        shutil.copyfile(job.muxed_folder / job.muxed.target_subtitles, context.folder / subtitles)
+    else:
+        (context.folder / subtitles).touch()
+    return ReportResult(html=html, manifest=manifest, subtitles=subtitles)
 
 
 def _pictures(job: Job) -> Iterator[PicturePair]:
