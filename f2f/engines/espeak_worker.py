@@ -12,12 +12,17 @@ stdin ends, so it never outlives its parent.
 
 ``n_samples`` is 0, and no file is written, when the voice finds nothing to say in the text. Functions and
 structures are those of espeak-ng's ``speak_lib.h`` (version 1.52).
+
+espeak-ng keeps phases and noise from one text to the next, through ``espeak_Terminate`` too, so the same text
+sounds slightly different every time. Where the system can fork, each text is spoken by a child that starts
+from the state after loading: the same text gives the same samples, and a crash costs that text alone.
 """
 
 from __future__ import annotations
 
 import array
 import ctypes
+import functools
 import json
 import os
 import signal
@@ -37,6 +42,7 @@ _SILENCE_RATIO = 10 ** (-50 / 20)  # of the loudest sample
 _INAUDIBLE_PEAK = 33  # of 32,768: −60 dBFS
 _KEPT_SILENCE_S = 0.02
 _SCAN_BLOCK = 64  # samples
+_HANGS_AFTER_S = 15  # and a second for every 500 characters; a text takes milliseconds
 
 
 class _Voice(ctypes.Structure):
@@ -161,6 +167,39 @@ def _write_wav(path: str, samples: array.array[int], sample_rate_hz: int) -> Non
     os.replace(partial, path)  # noqa: PTH105 - pathlib is kept out of this process's start-up
 
 
+def _answer(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return {"ok": True, **work()}
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the parent must hear of it
+        return {"ok": False, "error": f"{type(problem).__name__}: {problem}"}
+
+
+def _perform(operations: dict[str, Callable[..., dict[str, Any]]], line: bytes) -> dict[str, Any]:
+    request = json.loads(line)
+    return operations[request.pop("op")](**request)
+
+
+def _in_child(say: Callable[..., dict[str, Any]], text: str, **rest: Any) -> dict[str, Any]:
+    """Return ``say(text, …)`` of a forked child; raise what it raised, or that it crashed."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(_HANGS_AFTER_S + len(text) // 500)  # the default action ends it, even inside the library
+        os.write(writer, json.dumps(_answer(lambda: say(text, **rest))).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        content = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if not content:
+        how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {status}"
+        raise RuntimeError(f"espeak-ng crashed on this text ({how})")
+    answer: dict[str, Any] = json.loads(content)
+    if not answer.pop("ok"):
+        raise RuntimeError(answer["error"])
+    return answer
+
+
 def main() -> None:
     """Answer requests until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
@@ -168,13 +207,10 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever the library prints must not mix with the answers
     espeak = Espeak(*sys.argv[1:3])
-    operations: dict[str, Callable[..., dict[str, Any]]] = {"voices": espeak.voices, "say": espeak.say}
+    say = functools.partial(_in_child, espeak.say) if hasattr(os, "fork") else espeak.say
+    operations: dict[str, Callable[..., dict[str, Any]]] = {"voices": espeak.voices, "say": say}
     for line in requests:
-        try:
-            request = json.loads(line)
-            answer = {"ok": True, **operations[request.pop("op")](**request)}
-        except Exception as problem:  # noqa: BLE001 - whatever it is, the parent must hear of it
-            answer = {"ok": False, "error": f"{type(problem).__name__}: {problem}"}
+        answer = _answer(functools.partial(_perform, operations, line))
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
