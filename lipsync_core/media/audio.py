@@ -44,11 +44,11 @@ def read_audio(path: Path | str, sample_rate_hz: int = 16_000, stream: int = 0) 
             f"it has {len(info.audio)} audio stream(s), counted from 0" if info.audio else "it has no sound"
         )
         raise MediaError(f"{path} has no audio stream {stream}: {have}")
-    # ffmpeg's own downmix of stereo is the mean; of surround it weighs centre and sides as players do.
+    # Down-mixing with weights that sum to 1: the mean of stereo; of surround, the centre counts more.
+    mix = f"aresample=async=1:first_pts=0:out_chlayout=mono:rematrix_maxval=1.0:out_sample_rate={sample_rate_hz}"
     command = [
         ffmpeg_path(), *QUIET, "-max_error_rate", "1", "-i", input_argument(path),
-        "-map", f"0:{info.audio[stream].index}", "-af", "aresample=async=1:first_pts=0",
-        "-ac", "1", "-ar", str(sample_rate_hz), "-f", "f32le", "pipe:1",
+        "-map", f"0:{info.audio[stream].index}", "-af", mix, "-f", "f32le", "pipe:1",
     ]  # fmt: skip
     with tempfile.TemporaryFile() as file:
         done = subprocess.run(
