@@ -52,7 +52,7 @@ def pin_transcribe(request: Request) -> Pinned[TranscribeConfig]:
     from f2f.stages.transcribe import plan
 
     config = request.config.transcribe
-    choice = plan(request.source, request.source_language, config, request.config.profile)
+    choice = plan(request.source, request.source_language, config, request.config.profile, request.targets)
     captions = choice.inputs[0] if choice.engine == "captions" and choice.inputs else config.captions
     return Pinned(config.model_copy(update={"engine": choice.engine, "captions": captions}), choice)
 

@@ -25,7 +25,8 @@ class TranscribeConfig(_Section):
 class TranslateConfig(_Section):
     """How text becomes text of another language."""
 
-    engine: Literal["auto", "captions", "nllb", "m2m100", "marian"] = "auto"
+    engine: Literal["auto", "captions", "nllb", "m2m100", "marian", "none"] = "auto"
+    """``none`` keeps the text; chosen by ``auto`` where source and target are the same language."""
     model: str | None = None
     """Model id or local folder; None takes the engine's own default."""
     translation: Path | None = None

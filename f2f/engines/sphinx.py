@@ -22,8 +22,8 @@ LICENCE = "BSD-2-Clause"
 SAMPLE_RATE_HZ = 16_000
 NOTICE = (
     "transcribed by PocketSphinx, the recogniser of last resort: expect about one word in four wrong on "
-    "clean read English, much worse on accents, noise or free speech; give captions with --captions FILE, or let "
-    "Whisper fetch its weights"
+    "clean read English, much worse on accents, noise or free speech; give captions with --captions FILE, "
+    "or let Whisper fetch its weights"
 )
 _PAUSE_S = 0.35  # a silence inside an utterance at which a new segment begins
 _UTTERANCE_S = 25.0  # from here on an utterance ends at the next quiet frame ...

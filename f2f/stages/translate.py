@@ -1,0 +1,245 @@
+"""Text to text: a translation that a person made where there is one, else NLLB, M2M-100 or Marian."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from f2f.captions import Captions, find_sidecar, read_captions
+from f2f.config import TranslateConfig
+from f2f.cues import Cue, match_by_time
+from f2f.engines import machine_translation
+from f2f.engines.status import Choice, EngineStatus, first_ready, package_version, require_ready
+from f2f.engines.translation_models import FAMILIES, family_of, identity, status
+from f2f.errors import CaptionError, EngineUnavailableError, UsageError
+from f2f.languages import Language, parse_language
+from f2f.results import EngineInfo, Segment, Transcript, TranslatedSegment, Translation
+from f2f.stage import StageContext
+
+VERSION = 1
+CAPTIONS_LICENCE = "that of the captions"
+_FAR_S = 10.0  # a caption so far from all speech belongs to something else
+_NON_COMMERCIAL = "{model} is licensed {licence}: the translation may not be used commercially"
+
+
+def plan(
+    source: Path | None,
+    source_language: str | None,
+    target_language: str,
+    config: TranslateConfig,
+    profile: str,
+) -> Choice:
+    """Choose the engine for one target language; nothing heavy is loaded.
+
+    Args:
+        source: the video, beside which a translation may lie; None looks for none.
+        source_language: code of the spoken language, None where it is not known yet.
+        target_language: code of the wanted language.
+        config: of the stage.
+        profile: ``"auto"`` or ``"embedded"``.
+
+    Raises:
+        EngineUnavailableError: no engine can do it; the message has the remedies.
+        CaptionError: a translation was found or given and cannot be used.
+        UsageError: unknown language, or a model that fits no engine.
+    """
+    target = parse_language(target_language)
+    spoken = parse_language(source_language) if source_language else None
+    captions = _find_translation(source, target, config)
+    if captions is not None:
+        return _captions_choice(captions, target, list_engines(spoken, target, config, profile, captions))
+    if spoken is not None and is_same_language(spoken, target) and config.engine in ("auto", "none"):
+        reason = f"{spoken} is spoken already; the text stays as it is"
+        return Choice("none", "none", (EngineStatus("none", True, reason),), notice=reason)
+    statuses = list_engines(spoken, target, config, profile, None)
+    if config.engine == "none":
+        raise UsageError(
+            f"translate.engine is 'none', but {spoken or 'the speech'} is not {target}: choose another"
+        )
+    if config.engine != "auto":
+        found = require_ready(next(one for one in statuses if one.name == config.engine))
+    else:
+        candidates = first_ready(statuses)
+        if candidates is None:
+            raise EngineUnavailableError(_remedies(source, target, statuses))
+        found = candidates
+    return Choice(found.name, identity(FAMILIES[found.name], found.detail), statuses, notice=_notice(found))
+
+
+def is_same_language(source: Language, target: Language) -> bool:
+    """Whether text needs no translation: another region of the same language in the same script."""
+    return source.primary == target.primary and source.script == target.script
+
+
+def list_engines(
+    spoken: Language | None, target: Language, config: TranslateConfig, profile: str, captions: Path | None
+) -> tuple[EngineStatus, ...]:
+    """Say of every engine whether it could do the work, best first; the network is asked only if need be."""
+    reason = (
+        str(captions.name) if captions else f"no translation: put NAME.{target.code}.srt beside the video"
+    )
+    first = EngineStatus("captions", captions is not None, reason, CAPTIONS_LICENCE, reason)
+    names = [config.engine] if config.engine in FAMILIES else list(FAMILIES)
+    if config.model is not None and config.engine not in FAMILIES:
+        family = family_of(config.model)
+        if family is None:
+            raise UsageError(
+                f"translate.model {config.model!r} is no model folder or hub id of a kind known here: set "
+                f"translate.engine to one of {', '.join(FAMILIES)}"
+            )
+        names = [family]
+
+    def ask(name: str, *, probe: bool) -> EngineStatus:
+        found = status(FAMILIES[name], config.model, spoken, target, profile, probe=probe)
+        is_own = config.model is not None and Path(config.model).expanduser().is_dir()
+        if profile == "embedded" and config.engine == "auto" and not is_own:
+            return replace(
+                found, ready=False, reason="profile embedded uses only what is inside the installed packages"
+            )
+        return found
+
+    here = [ask(name, probe=False) for name in names]
+    if captions is None and not any(one.ready for one in here):
+        here = [ask(name, probe=True) for name in names]
+    return (first, *here)
+
+
+def translate(
+    transcript: Transcript, target_language: str, config: TranslateConfig, context: StageContext
+) -> Translation:
+    """Say every segment of ``transcript`` in the target language.
+
+    Args:
+        transcript: what is spoken.
+        target_language: code of the wanted language.
+        config: engine, model and translation file; ``auto`` chooses as :func:`plan` does without a video.
+        context: told of progress in segments.
+
+    Raises:
+        EngineUnavailableError: an engine or its weights are missing.
+        CaptionError: the translation cannot be used.
+    """
+    target, spoken = parse_language(target_language), parse_language(transcript.language)
+    choice = plan(None, transcript.language, target_language, config, "auto")
+    n_segments = len(transcript.segments)
+    if choice.engine == "captions":
+        texts, engine = _from_captions(choice.inputs[0], target, transcript, context)
+    elif choice.engine == "none":
+        texts = [segment.text for segment in transcript.segments]
+        engine = EngineInfo(name="none", version="", licence="", detail="text kept", notice=choice.notice)
+    else:
+        texts, engine = _from_model(choice, spoken, target, transcript, config, context)
+    context.progress(n_segments, n_segments, "segments")
+    pairs = zip(transcript.segments, texts, strict=True)
+    return Translation(
+        source_language=transcript.language,
+        target_language=target.code,
+        segments=tuple(TranslatedSegment(segment=segment, text=text) for segment, text in pairs),
+        engine=engine,
+    )
+
+
+def _from_captions(
+    path: Path, target: Language, transcript: Transcript, context: StageContext
+) -> tuple[list[str], EngineInfo]:
+    captions = read_captions(path, target.code)
+    for note in captions.notes:
+        context.notice(note)
+    segments = transcript.segments
+    near = [cue for cue in captions.cues if _distance_s(cue, segments) <= _FAR_S]
+    if not near:
+        raise CaptionError(
+            f"{captions.name} runs from {captions.cues[0].start_s:.1f} s to {captions.cues[-1].end_s:.1f} s, "
+            "where nothing is said: it belongs to another video, or is shifted"
+        )
+    if len(near) < len(captions):
+        n_far = len(captions) - len(near)
+        context.notice(
+            f"{captions.name}: {n_far} captions more than {_FAR_S:.0f} s from any speech are left out"
+        )
+    texts, covered = match_by_time(segments, near)
+    silent = [segment for segment, is_covered in zip(segments, covered, strict=True) if not is_covered]
+    if silent:
+        context.notice(
+            f"{captions.name} has no line for {len(silent)} of {len(segments)} segments, which stay silent "
+            f"(the first at {silent[0].start_s:.1f} s: {silent[0].text[:40]!r})"
+        )
+    engine = EngineInfo(
+        name="captions",
+        version=f"pysubs2 {package_version('pysubs2')}",
+        licence=CAPTIONS_LICENCE,
+        detail=captions.name,
+    )
+    return texts, engine
+
+
+def _from_model(
+    choice: Choice,
+    spoken: Language,
+    target: Language,
+    transcript: Transcript,
+    config: TranslateConfig,
+    context: StageContext,
+) -> tuple[list[str], EngineInfo]:
+    family = FAMILIES[choice.engine]
+    model = family.model_id(config.model, spoken, target)
+    translator = machine_translation.Translator(family, model, spoken, target, context.device)
+    originals = [segment.text for segment in transcript.segments]
+    texts = translator(originals, config.beams, lambda done, total: context.progress(done, total, "segments"))
+    lost = [
+        one for one, text in zip(transcript.segments, texts, strict=True) if one.text.strip() and not text
+    ]
+    if lost:
+        context.notice(
+            f"{family.name} gave no text for {len(lost)} segments (the first at {lost[0].start_s:.1f} s)"
+        )
+    engine = EngineInfo(
+        name=family.name,
+        version=f"transformers {package_version('transformers')}",
+        licence=family.licence if config.model is None else f"that of {model}",
+        detail=machine_translation.describe(model),
+        notice=choice.notice,
+    )
+    return texts, engine
+
+
+def _find_translation(source: Path | None, target: Language, config: TranslateConfig) -> Path | None:
+    if config.engine not in ("auto", "captions"):
+        return None
+    found = config.translation or (find_sidecar(source, target.code) if source else None)
+    if found is None and config.engine == "captions":
+        beside = f"put {source.stem}.{target.code}.srt beside the video, or " if source else ""
+        raise EngineUnavailableError(f"no captions in {target}: {beside}give --translation FILE")
+    return found
+
+
+def _captions_choice(path: Path, target: Language, statuses: tuple[EngineStatus, ...]) -> Choice:
+    """Read the translation once, so that what is wrong with it is known before the work."""
+    try:
+        captions: Captions = read_captions(path, target.code)
+    except CaptionError as exc:
+        raise CaptionError(f"{exc}; or move it away, or name an engine with --mt") from exc
+    content = "\n".join(f"{cue.start_s} {cue.end_s} {cue.text}" for cue in captions)
+    return Choice(
+        "captions", f"captions {hashlib.sha256(content.encode()).hexdigest()}", statuses, inputs=(path,)
+    )
+
+
+def _notice(found: EngineStatus) -> str | None:
+    if "NC" in found.licence and found.detail == FAMILIES[found.name].default_model:
+        return _NON_COMMERCIAL.format(model=found.detail, licence=found.licence)
+    return None
+
+
+def _distance_s(cue: Cue, segments: tuple[Segment, ...]) -> float:
+    return min((max(one.start_s - cue.end_s, cue.start_s - one.end_s, 0.0) for one in segments), default=0.0)
+
+
+def _remedies(source: Path | None, target: Language, statuses: tuple[EngineStatus, ...]) -> str:
+    name = f"{source.stem if source else 'NAME'}.{target.code}.srt"
+    models = "; ".join(f"{one.name}: {one.reason}" for one in statuses if one.name != "captions")
+    return (
+        f"nothing here can translate into {target}; either give a translation with --translation FILE (or put "
+        f"{name} beside the video), or make a model ready ({models})"
+    )
