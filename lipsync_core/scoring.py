@@ -160,7 +160,7 @@ def _video_score(
 ) -> VideoScore:
     if not tracks:
         least = max(min_track_frames, SYNCNET_WINDOW_FRAMES + 1) / FPS
-        what = "no face was followed" if mode == "track" else "there is no picture with sound"
+        what = "no face was followed, with sound," if mode == "track" else "there is no picture with sound"
         return VideoScore(None, (), Curve(), syncnet_name, mode, f"{what} for {least:.2g} s or longer")
     tracks = sorted(tracks, key=lambda track: track.first_frame)
     start = tracks[0].first_frame

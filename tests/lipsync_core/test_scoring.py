@@ -215,13 +215,13 @@ def test_face_that_leaves_gives_a_stretch(tmp_path: Path, flash_net: LoadedSyncN
     assert len(score.tracks) == 1
     assert score.tracks[0].end_s == pytest.approx(1.6, abs=0.05)
     none = score_video(path, syncnet=flash_net, min_track_frames=60)
-    assert none.whole is None and none.reason == "no face was followed for 2.4 s or longer"
+    assert none.whole is None and none.reason == "no face was followed, with sound, for 2.4 s or longer"
 
 
 def test_video_without_face_has_a_reason(tmp_path: Path, random_net: LoadedSyncNet) -> None:
     score = score_video(make_clip(tmp_path / "card.mp4", seconds=1.5), syncnet=random_net)
     assert score.whole is None and score.tracks == () and score.curve.time_s == ()
-    assert score.reason == "no face was followed for 1 s or longer"
+    assert score.reason == "no face was followed, with sound, for 1 s or longer"
 
 
 def test_result_goes_to_json_and_back(flashes: Path, flash_net: LoadedSyncNet) -> None:
