@@ -168,9 +168,8 @@ class CoquiEngine:
             raise EngineUnavailableError(f"coqui cannot be imported ({error}): {INSTALL}") from error
         self._model, self._language, self._voice = model or XTTS_V2, _code(language), voice
         folder = Path(self._model).expanduser()
-        if (
-            self._model == XTTS_V2 and not _has_agreed()
-        ):  # the library would ask on a terminal that may not be there
+        # Without this the library would ask on a terminal that may not be there.
+        if self._model == XTTS_V2 and not _has_agreed():
             raise EngineUnavailableError(_AGREE)
         if folder.is_dir():
             where = {"model_path": str(_weights_path(folder)), "config_path": str(folder / "config.json")}
