@@ -47,7 +47,7 @@ class _MirrorError(Exception):
 
 
 def is_fetchable(weights: Weights, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
-    """Ask all mirrors at once with HEAD whether one offers the file now.
+    """Ask all mirrors at once whether one offers the file now (its first byte is asked for).
 
     Any failure means no; never raises and never takes longer than ``timeout_s``, not even where name
     look-up hangs. A host that could not be reached is not asked again for a minute; a yes is never kept.
@@ -125,13 +125,18 @@ def _already_here(weights: Weights) -> Path | None:
 
 
 def _offers(url: str, weights: Weights, timeout_s: float) -> bool:
+    # One byte by GET: hubs redirect to signed addresses, which answer HEAD with 403.
+    headers = {"User-Agent": _USER_AGENT, "Range": "bytes=0-0"}
     try:
-        request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": _USER_AGENT})
+        request = urllib.request.Request(url, headers=headers)
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            length = answer.headers.get("Content-Length")
+            if answer.status == http.client.PARTIAL_CONTENT:
+                length = answer.headers.get("Content-Range", "").rpartition("/")[2]
+            else:
+                length = answer.headers.get("Content-Length", "")
             is_page = answer.headers.get_content_type() == "text/html"
-            right_size = not (length and weights.size_bytes) or int(length) == weights.size_bytes
-            return answer.status == 200 and right_size and not is_page
+            right_size = not (length.isdigit() and weights.size_bytes) or int(length) == weights.size_bytes
+            return right_size and not is_page
     except urllib.error.HTTPError as error:
         error.close()
         return False
