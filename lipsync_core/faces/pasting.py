@@ -144,7 +144,7 @@ def _at_box_size(face: FloatArray, original: FrameArray) -> FloatArray:
     import cv2
 
     height, width = original.shape[:2]
-    if width <= GENERATOR_FACE_SIZE_PX:
+    if max(width, height) <= GENERATOR_FACE_SIZE_PX:
         return np.asarray(cv2.resize(face, (width, height), interpolation=cv2.INTER_AREA), np.float32)
     small_size = (GENERATOR_FACE_SIZE_PX, GENERATOR_FACE_SIZE_PX)
     small = cv2.resize(original, small_size, interpolation=cv2.INTER_AREA).astype(np.float32)

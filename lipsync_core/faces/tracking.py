@@ -117,17 +117,20 @@ def _choose(stream: Iterator[_Tracked], detector: FaceDetector, fps: float) -> I
     primary = PrimaryFace(patience_s=MAX_GAP_S, fps=fps)
     before: _Tracked | None = None
     between: list[_Tracked] = []
+    was_fast = False  # a fast head may turn around between two detections: look closely once more
     for item in stream:
         if item.faces is None:
             between.append(item)
             continue
         _assign(item, primary, item.faces, 1 + len(between))
-        if between and before is not None:
-            if _needs_refinement(before, item):
+        if before is not None:
+            is_fast = _needs_refinement(before, item)
+            if is_fast or was_fast:
                 for middle in between:
                     _assign_nearest(middle, detector.detect(middle.frame_bgr), before, item)
             else:
                 _interpolate(before, between, item)
+            was_fast = is_fast
         yield from between
         between = []
         yield item
