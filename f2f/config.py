@@ -71,7 +71,9 @@ class MuxConfig(_Section):
     """How the output is written."""
 
     crf: int = Field(default=18, ge=0, le=18)
-    preset: str = "medium"
+    preset: Literal[
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+    ] = "medium"
     audio_bitrate_kbps: int = Field(default=160, ge=128, le=512)
     mark: bool = True
     """Show the small visible mark; the metadata that says "synthetic" is always written."""

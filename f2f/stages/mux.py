@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,8 @@ from f2f.results import (
     FittedSpeech,
     LipSyncResult,
     MuxResult,
+    Placement,
+    Segment,
     SourceVideo,
     Transcript,
     Translation,
@@ -77,7 +79,7 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
 
     fps = Fraction(inputs.video.fps)
     n_frames = inputs.video.n_frames + math.ceil(round(inputs.fitted.overflow_s * fps, 3))
-    subtitles = _write_subtitles(inputs, context.folder)
+    subtitles = _write_subtitles(inputs, context.folder, float(n_frames / fps))
     options = _encode_options(inputs, config, subtitles, _sound_end_s(inputs.source, n_frames / fps))
     path = context.folder / _VIDEO_NAME
     size = (inputs.video.width, inputs.video.height)
@@ -159,22 +161,29 @@ class _Subtitles:
     source: Path | None
 
 
-def _write_subtitles(inputs: MuxInputs, folder: Path) -> _Subtitles:
+def _write_subtitles(inputs: MuxInputs, folder: Path, end_s: float) -> _Subtitles:
     """Write both SRT files; None where there would be no cue (an empty track is no valid file)."""
+    said = {placement.segment_id: placement for placement in inputs.fitted.placements}
+    target = [(said.get(e.segment.id, e.segment), e.text) for e in inputs.translation.segments]
+    source = [(segment, segment.text) for segment in inputs.transcript.segments]
+    return _Subtitles(
+        _write_track(folder / _TARGET_SRT, target, end_s), _write_track(folder / _SOURCE_SRT, source, end_s)
+    )
+
+
+def _write_track(path: Path, lines: Sequence[tuple[Segment | Placement, str]], end_s: float) -> Path | None:
     from f2f.captions import write_srt
 
-    said = {placement.segment_id: placement for placement in inputs.fitted.placements}
-    target = []
-    for entry in inputs.translation.segments:
-        place = said.get(entry.segment.id, entry.segment)
-        if entry.text.strip():
-            target.append((place.start_s, place.end_s, entry.text))
-    source = [(one.start_s, one.end_s, one.text) for one in inputs.transcript.segments if one.text.strip()]
-    paths = {_TARGET_SRT: target, _SOURCE_SRT: source}
-    for name, cues in paths.items():
-        if cues:
-            write_srt(folder / name, cues)
-    return _Subtitles(folder / _TARGET_SRT if target else None, folder / _SOURCE_SRT if source else None)
+    # A cue beyond the picture's end would make the file longer than the video.
+    cues = [
+        (span.start_s, min(span.end_s, end_s), text)
+        for span, text in lines
+        if text.strip() and span.start_s < end_s
+    ]
+    if not cues:
+        return None
+    write_srt(path, cues)
+    return path
 
 
 def _sound_end_s(source: Path, picture_end_s: Fraction) -> Fraction:
