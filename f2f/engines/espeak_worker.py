@@ -74,6 +74,7 @@ class Espeak:
         rate = self._library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, b".", _INITIALIZE_DONT_EXIT)
         if rate <= 0:
             raise RuntimeError(f"espeak-ng finds no voice data in {data_folder}")
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # it takes the time of day otherwise
         self.sample_rate_hz = int(rate)
         self._pcm = bytearray()
         self._callback = _SynthCallback(self._collect)  # kept: ctypes frees callbacks nobody holds
