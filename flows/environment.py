@@ -17,6 +17,8 @@ CLIENT_SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
     "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(LOGGERS),
+    # A server that went away must not hold up the work for a minute at every request.
+    "PREFECT_CLIENT_MAX_RETRIES": "2",
     # Stages log from threads that belong to no run; those lines stay local without a complaint.
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
@@ -57,12 +59,15 @@ def bypass_proxy(environ: MutableMapping[str, str]) -> None:
         environ[name] = ",".join(hosts + [host for host in LOOPBACK_HOSTS if host not in hosts])
 
 
-def hush_prefect() -> None:
-    """Keep Prefect's own log lines off the console; they still reach the server.
+def settle_prefect() -> None:
+    """Keep Prefect off the console, and its end short. Call after Prefect was imported.
 
-    Importing Prefect may give the root logger a console handler, which would write over the progress
-    display. Call after the import.
+    The import may give the root logger a console handler, which would write over the progress display;
+    the lines still reach the server. Reports to a local server that is gone are given up after two
+    attempts each, else hundreds of them would hold the process for minutes.
     """
+    from prefect.events.clients import PrefectEventsClient
+    from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import PrefectConsoleHandler
 
     root = logging.getLogger()
@@ -74,3 +79,6 @@ def hush_prefect() -> None:
         logger.propagate = False
         # Without any handler Python would print warnings itself.
         logger.handlers = [logging.NullHandler()]
+    logging.raiseExceptions = False  # of log lines that cannot be sent
+    if not os.environ.get("PREFECT_API_KEY"):
+        EventsWorker.set_client_override(PrefectEventsClient, reconnection_attempts=1)

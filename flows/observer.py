@@ -29,8 +29,11 @@ class ProgressStore(Protocol):
 class PrefectProgressStore:
     """Shows progress as artifacts of the task run in whose context it is called.
 
-    A bar is a courtesy: where the server does not take one, the run goes on and the log has a line.
+    A bar is a courtesy: when the server does not take one, the run goes on without bars.
     """
+
+    def __init__(self) -> None:
+        self._lost = False
 
     def create(self, progress: float, key: str, description: str) -> UUID | None:
         """Create a progress artifact."""
@@ -48,10 +51,13 @@ class PrefectProgressStore:
         import httpx
         from prefect.exceptions import PrefectException
 
+        if self._lost:
+            return None
         try:
             shown: UUID = call(*args, **kwargs)
         except (httpx.HTTPError, PrefectException, RuntimeError) as exc:
-            logger.warning("progress could not be shown: %s", exc)
+            self._lost = True
+            logger.warning("progress is no longer shown: %s", exc)
             return None
         return shown
 

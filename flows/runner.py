@@ -10,7 +10,7 @@ import importlib.util
 from f2f.errors import EngineUnavailableError
 from f2f.request import Outputs, Request
 from f2f.stage import Observer
-from flows.environment import hush_prefect, prepare_client
+from flows.environment import prepare_client, settle_prefect
 from flows.server import DEFAULT_HOST, DEFAULT_PORT, Answer, ask_server, find_api_url, serve
 
 INSTALL = 'pip install "f2f[standard]"'
@@ -60,7 +60,7 @@ class PrefectRunner:
         from flows.stage_tasks import ServerLostError
         from flows.translate_video import run_as_flow
 
-        hush_prefect()
+        settle_prefect()
         try:
             return run_as_flow(request, observer)
         except ServerLostError as error:

@@ -12,6 +12,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from f2f.errors import EngineUnavailableError, UsageError
 from flows.environment import LOOPBACK_HOSTS, prepare_server
@@ -129,7 +130,7 @@ def serve(port: int = DEFAULT_PORT, host: str = DEFAULT_HOST) -> int:
     prepare_server(host, port)
     console.print(f"Starting the Prefect server on {host}:{port} …")
     try:
-        return _serve(host, port, console.print)
+        return _serve(host, port, partial(console.print, soft_wrap=True))
     except ImportError as error:
         raise EngineUnavailableError(
             f'the UI needs Prefect ({error}); run: pip install "f2f[standard]"'

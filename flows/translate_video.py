@@ -17,7 +17,7 @@ from prefect import flow, get_client
 from prefect.context import FlowRunContext
 from prefect.exceptions import CancelledRun
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Cancelled, Completed, Failed
 from prefect.utilities.urls import url_for
 
@@ -31,6 +31,7 @@ from flows.environment import LOGGERS
 from flows.names import run_name, run_tags
 from flows.observer import PrefectObserver
 from flows.parameters import RunOptions, parameters_of, request_of
+from flows.server import ask_server
 from flows.stage_tasks import SERVER_TROUBLE, ServerLostError, StageTasks, one_line
 from lipsync_core.errors import LipSyncError
 
@@ -111,7 +112,9 @@ def _run(request: Request, observer: Observer) -> list[Outputs]:
     try:
         return pipeline.translate_video(request, observer, tasks)
     finally:
-        for target in tasks.finished_targets:
+        # Asked first: each artifact would wait for a server that went away.
+        reachable = ask_server(PREFECT_API_URL.value() or "").healthy
+        for target in tasks.finished_targets if reachable else ():
             files = [request.output_path(target, suffix) for suffix in OUTPUT_SUFFIXES]
             outputs = Outputs(target, files[0], files[1], files[2], files[3])
             _optional("artifacts", partial(artifacts.publish, request.source, outputs))
@@ -155,7 +158,7 @@ def run_as_flow(request: Request, observer: Observer) -> list[Outputs]:
             raise
         if handover.outputs is None:
             raise ServerLostError(one_line(error)) from error
-        logger.warning("the end of the run could not be reported: %s", one_line(error))
+        observer.notice("the Prefect server went away; the run is done, but shows there as unfinished")
     finally:
         _handover.reset(token)
     if handover.outputs is None:

@@ -1,0 +1,31 @@
+from flows.environment import CLIENT_SETTINGS, bypass_proxy, prepare_client, prepare_server
+
+
+def test_nothing_is_sent_out_and_no_server_starts_by_itself() -> None:
+    environ: dict[str, str] = {}
+    prepare_client("http://127.0.0.1:4200/api", environ)
+    assert environ["DO_NOT_TRACK"] == "1"
+    assert environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "false"
+    assert environ["PREFECT_API_URL"] == "http://127.0.0.1:4200/api"
+
+
+def test_what_a_person_exported_wins() -> None:
+    environ = dict.fromkeys(CLIENT_SETTINGS, "mine")
+    prepare_client("http://127.0.0.1:4200/api", environ)
+    assert all(environ[name] == "mine" for name in CLIENT_SETTINGS)
+
+
+def test_the_pages_of_a_server_find_its_port() -> None:
+    environ = {"PREFECT_API_URL": "https://elsewhere/api"}
+    prepare_server("127.0.0.1", 4281, environ)
+    assert environ["PREFECT_SERVER_API_PORT"] == "4281"
+    assert environ["PREFECT_API_URL"] == "http://127.0.0.1:4281/api"
+    assert environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert "PREFECT_HOME" not in environ
+
+
+def test_loopback_joins_the_hosts_without_proxy() -> None:
+    environ = {"no_proxy": "intranet,localhost"}
+    bypass_proxy(environ)
+    assert environ["no_proxy"] == "intranet,localhost,127.0.0.1,::1"
+    assert environ["NO_PROXY"] == "127.0.0.1,localhost,::1"

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from flows.names import MAX_SLUG_LENGTH, artifact_key, run_name, run_tags, slug, task_run_name
+
+
+def test_runs_are_named_after_lecture_and_languages() -> None:
+    assert run_name("/data/lecture.mp4", ["hi"]) == "lecture-to-hi"
+    assert run_name(Path("lecture.mp4"), ["hi", "es"]) == "lecture-to-hi-es"
+
+
+def test_tasks_are_named_after_stage_and_language() -> None:
+    assert task_run_name("lipsync", "hi") == "lipsync → hi"
+    assert task_run_name("probe", None) == "probe"
+
+
+def test_tags_hold_languages_and_the_library_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "physics"
+    assert run_tags(folder / "lecture.mp4", ["hi", "es"]) == ["es", "f2f", "hi", "physics"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Lecture 1", "lecture-1"), ("pt-BR", "pt-br"), ("a__b..c", "a-b-c"), ("-x-", "x")],
+)
+def test_plain_names_become_plain_slugs(text: str, expected: str) -> None:
+    assert slug(text) == expected
+
+
+@pytest.mark.parametrize("text", ["Лекция", "Größe", "व्याख्यान", "x" * 300, "!!!", ""])
+def test_any_name_becomes_a_key_that_prefect_takes(text: str) -> None:
+    key = slug(text)
+    assert 0 < len(key) <= MAX_SLUG_LENGTH + 9
+    assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert not key.startswith("-")
+
+
+def test_names_that_lose_letters_stay_apart() -> None:
+    assert len({slug("Лекция"), slug("Лекции"), slug("x" * 300), slug("x" * 301), slug("é"), slug("e")}) == 6
+
+
+def test_artifact_keys_name_lecture_language_and_kind() -> None:
+    assert artifact_key("/a/Lecture 1.mp4", "hi", "lip-sync-error") == "lecture-1-hi-lip-sync-error"
+    assert artifact_key("/a/Lecture 1.mp4", None, "probe-progress") == "lecture-1-probe-progress"

@@ -1,0 +1,266 @@
+"""Real runs against a real server, in processes of their own, read back through the server's API."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic import make_clip, make_talking_face
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+START_S = 90
+RUN_S = 150
+
+
+@dataclass
+class Server:
+    """A Prefect server as ``f2f ui`` starts it, and the ways to speak with it."""
+
+    process: subprocess.Popen[str]
+    port: int
+    environment: dict[str, str]
+    socket_log: Path
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        data = json.dumps({} if body is None else body).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api{path}", data, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return json.load(response)
+
+    def runs(self, source: Path) -> list[dict[str, Any]]:
+        """Flow runs of one input, oldest first."""
+        runs = self.ask("/flow_runs/filter", {"sort": "START_TIME_ASC"})
+        return [run for run in runs if run["parameters"]["source"] == str(source)]
+
+    def tasks(self, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Task runs by name, when all of them have ended: their states arrive by event, a little later."""
+        query = {"flow_runs": {"id": {"any_": [run["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"}
+        final = {"COMPLETED", "FAILED", "CRASHED"}
+        give_up_s = time.monotonic() + 20
+        while True:
+            tasks = {task["name"]: task for task in self.ask("/task_runs/filter", query)}
+            if all(task["state_type"] in final for task in tasks.values()) or time.monotonic() > give_up_s:
+                return tasks
+            time.sleep(0.2)
+
+    def artifacts(self, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        found = self.ask("/artifacts/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+        return {artifact["key"]: artifact for artifact in found}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def group_is_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith("PREFECT") and k not in ("DO_NOT_TRACK", "CI")
+    }
+    environment = kept | {
+        "PREFECT_HOME": str(folder / "home"),
+        "PYTHONPATH": os.pathsep.join([str(HERE / "guard"), str(ROOT)]),
+        "F2F_TEST_SOCKET_LOG": str(folder / "sockets.log"),
+        "OMP_NUM_THREADS": "1",
+    }
+    code = f"import sys; from flows.runner import runner; sys.exit(runner.ui({port}))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:  # ends when the server does
+            lines.append(line)
+            if line.startswith("Ready:"):
+                break
+        assert f"http://127.0.0.1:{port}" in lines[-1], lines
+        here = environment | {
+            "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+            "SERVER_PID": str(process.pid),
+        }
+        yield Server(process, port, here, folder / "sockets.log")
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert rest.endswith("Prefect server stopped.\n")
+        assert not group_is_alive(process.pid)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+@pytest.fixture
+def drive(server: Server, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Run the driver with small stages and return what it says."""
+    make_clip(tmp_path / "Lecture 1.mp4", 1)
+
+    def run(way: str, *targets: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [sys.executable, str(HERE / "driver.py"), way, str(tmp_path), *targets],
+            env=server.environment,
+            capture_output=True,
+            text=True,
+            timeout=RUN_S,
+            check=True,
+        )
+        assert done.stderr == ""  # nothing may be written over the progress display
+        said = json.loads(done.stdout)
+        assert said["available"]
+        return dict(said)
+
+    return run
+
+
+def test_a_translation_shows_in_prefect(server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "physics"
+    folder.mkdir()
+    source = make_talking_face(folder / "lecture.mp4", 2.5)
+    for language, text in (("en", "Good morning to you all."), ("hi", "आप सभी को सुप्रभात।")):
+        captions = f"1\n00:00:00,200 --> 00:00:02,000\n{text}\n"
+        (folder / f"lecture.{language}.srt").write_text(captions, encoding="utf-8")
+    command = [sys.executable, "-m", "f2f", "translate", str(source), "--to", "hi", "--profile", "embedded"]
+    first = subprocess.run(
+        command, env=server.environment, capture_output=True, text=True, timeout=RUN_S, check=False
+    )
+    assert first.returncode == 0, first.stderr
+    assert f"http://127.0.0.1:{server.port}/runs/flow-run/" in first.stdout + first.stderr
+    [run] = server.runs(source)
+    assert (run["name"], run["state_type"]) == ("lecture-to-hi", "COMPLETED")
+    assert run["state"]["message"] == "lecture.hi.mp4"
+    assert set(run["tags"]) == {"f2f", "hi", "physics"}
+    assert run["parameters"]["config"]["profile"] == "embedded"
+    shared, own = (
+        ("probe", "transcribe"),
+        ("translate", "synthesize", "fit", "lipsync", "mux", "evaluate", "report"),
+    )
+    tasks = server.tasks(run)
+    assert set(tasks) == {*shared, *(f"{stage} → hi" for stage in own)}
+    assert {task["state_type"] for task in tasks.values()} == {"COMPLETED"}
+    before = [each["id"] for each in tasks["lipsync → hi"]["task_inputs"]["wait_for"]]
+    assert before == [tasks["fit → hi"]["id"]]
+    artifacts = server.artifacts(run)
+    assert {f"lecture-hi-{what}" for what in ("segments", "lip-sync-error", "picture", "report")} <= set(
+        artifacts
+    )
+    assert "सुप्रभात" in json.loads(artifacts["lecture-hi-segments"]["data"])[0]["target (hi)"]
+    assert "data:image/jpeg;base64," in artifacts["lecture-hi-picture"]["data"]
+    assert (folder / "lecture.hi.html").as_uri() in artifacts["lecture-hi-report"]["data"]
+
+    again = subprocess.run(
+        command, env=server.environment, capture_output=True, text=True, timeout=RUN_S, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    states = {task["state_name"] for task in server.tasks(server.runs(source)[1]).values()}
+    assert states == {"Cached"}
+
+
+def test_progress_of_long_stages_is_shown(server: Server, drive: Any, tmp_path: Path) -> None:
+    said = drive("slow", "hi")
+    assert said["videos"] == [str(tmp_path / "Lecture 1.hi.mp4")]
+    [run] = server.runs(tmp_path / "Lecture 1.mp4")
+    bar = server.artifacts(run)["lecture-1-hi-lipsync-progress"]
+    assert bar["type"] == "progress"
+    assert bar["task_run_id"] == server.tasks(run)["lipsync → hi"]["id"]
+
+
+def test_what_passes_is_tried_again(server: Server, drive: Any, tmp_path: Path) -> None:
+    said = drive("passing", "hi", "es")
+    assert len(said["videos"]) == 2
+    assert any("trying again in 2 s" in event[1] for event in said["events"] if event[0] == "notice")
+    [run] = server.runs(tmp_path / "Lecture 1.mp4")
+    assert run["name"] == "Lecture 1-to-hi-es"
+    tasks = server.tasks(run)
+    assert tasks["lipsync → hi"]["run_count"] == 2
+    assert tasks["lipsync → es"]["run_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("way", "error", "message"),
+    [
+        ("engine-missing", "EngineUnavailableError", "no engine 'x'; run: pip install x"),
+        ("broken", "StageError", "lipsync: it broke"),
+    ],
+)
+def test_errors_come_back_as_they_were(
+    server: Server, drive: Any, tmp_path: Path, way: str, error: str, message: str
+) -> None:
+    said = drive(way, "hi")
+    assert said["error"] == error
+    assert said["message"].replace("\n", "; ") == message
+    [run] = server.runs(tmp_path / "Lecture 1.mp4")
+    assert (run["state_type"], run["state"]["message"]) == ("FAILED", message)
+    assert server.tasks(run)["lipsync → hi"]["run_count"] == 1  # no use in trying that again
+
+
+def test_ctrl_c_cancels_the_run(server: Server, drive: Any, tmp_path: Path) -> None:
+    assert drive("interrupted", "hi")["error"] == "KeyboardInterrupt"
+    [run] = server.runs(tmp_path / "Lecture 1.mp4")
+    assert run["state_type"] == "CANCELLED"
+    assert run["state"]["message"] == "Interrupted; the same command resumes"
+
+
+def test_the_deployment_can_be_made(server: Server, tmp_path: Path) -> None:
+    server.ask("/work_pools/", {"name": "lectures", "type": "process"})
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        cwd=ROOT,
+        env=server.environment | {"DO_NOT_TRACK": "1"},
+        capture_output=True,
+        text=True,
+        timeout=RUN_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [made] = server.ask("/deployments/filter")
+    assert made["name"] == "translate-video"
+    assert made["parameters"] == {"targets": ["hi"]}
+    assert set(made["parameter_openapi_schema"]["properties"]) >= {"source", "targets", "config", "options"}
+
+
+def test_nothing_was_sent_out(server: Server) -> None:
+    """Last, so that the log covers the server and every run above."""
+    lines = [line.split(" ", 1) for line in server.socket_log.read_text().splitlines()]
+    guarded = {pid for pid, what in lines if what == "guarded"}
+    assert str(server.process.pid) in guarded
+    assert len(guarded) > 5
+    assert [what for _, what in lines if what != "guarded"] == []
+    # The guard would have seen it: both ways out are tried here.
+    code = (
+        "import socket\n"
+        "try: socket.create_connection(('192.0.2.1', 9), timeout=0.1)\n"
+        "except ConnectionRefusedError: pass\n"
+    )
+    subprocess.run([sys.executable, "-c", code], env=server.environment, check=True, timeout=20)
+    assert "('192.0.2.1', 9)" in server.socket_log.read_text()
