@@ -6,13 +6,15 @@ loaded; weights are looked up, not read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from f2f.config import EvaluateConfig, LipsyncConfig, SynthesizeConfig, TranscribeConfig, TranslateConfig
-from f2f.engines.status import Choice
+from f2f.engines.status import Choice, EngineStatus
+from f2f.errors import EngineUnavailableError
 from f2f.request import Request
 from f2f.stage_call import config_values
 
@@ -114,3 +116,29 @@ def pin_evaluate(request: Request, device: str) -> Pinned[EvaluateConfig]:
 
     choice = plan(request.config.evaluate, request.config.profile, device)
     return Pinned(request.config.evaluate.model_copy(update={"syncnet": choice.engine}), choice)
+
+
+def list_statuses(request: Request, target: str | None) -> dict[str, tuple[EngineStatus, ...]]:
+    """Return what every engine says of itself, by stage; for ``target`` where one is given."""
+    from f2f.engines import coqui, espeak
+    from f2f.languages import find_language, parse_language
+    from f2f.stages import evaluate, lipsync, transcribe, translate
+
+    config, spoken = request.config, find_language(request.source_language)
+    translated = parse_language(target or ("hi" if spoken is None or spoken.code != "hi" else "en"))
+    voice = coqui.status(target, config.synthesize.model, config.profile)
+    speech = TranscribeConfig(whisper_model=config.transcribe.whisper_model)
+    return {
+        "transcribe": transcribe.list_engines(request.source, spoken, speech, config.profile, None),
+        "translate": translate.list_engines(spoken, translated, TranslateConfig(), config.profile, None),
+        "synthesize": (voice, espeak.status(target)),
+        "lipsync": _statuses(lambda: lipsync.plan(LipsyncConfig(), config.profile, "cpu")),
+        "evaluate": _statuses(lambda: evaluate.plan(EvaluateConfig(), config.profile, "cpu")),
+    }
+
+
+def _statuses(plan: Callable[[], Choice]) -> tuple[EngineStatus, ...]:
+    try:
+        return plan().statuses
+    except EngineUnavailableError as error:
+        return (EngineStatus("weights", ready=False, reason=str(error)),)

@@ -135,13 +135,9 @@ def _ffmpeg() -> str:
 
 def _engines(request: Request) -> Iterator[Finding]:
     target = request.targets[0] if request.targets else None
-    for stage, statuses in choices.all_statuses(request, target).items():
+    for stage, statuses in choices.list_statuses(request, target).items():
         for status in statuses:
-            yield Finding(stage, status.name, status.ready, _status_words(status))
-
-
-def _status_words(status: EngineStatus) -> str:
-    return " · ".join(word for word in (status.reason, f"licence: {status.licence}" * bool(status.licence)) if word)
+            yield Finding(stage, status.name, status.ready, status.reason)
 
 
 def _runners() -> Iterator[Finding]:

@@ -92,8 +92,13 @@ class Session:
         """Make the sample lecture."""
         from f2f.sample import make_sample
 
-        for name in make_sample(path, force=force):
-            self._tell("sample", path=str(name))
+        with self._observer() as observer:
+            files = make_sample(path, force=force, observer=observer)
+        for file in files:
+            if self._json:
+                self._json.emit("sample", path=str(file))
+            else:
+                self._out.print(str(file), markup=False, soft_wrap=True)
 
     def start_ui(self) -> None:
         """Hand over to an installed runner's user interface.
@@ -127,12 +132,6 @@ class Session:
         self._out.print(f"{outputs.video}{note}", markup=False, soft_wrap=True)
         for path in outputs.files[1:]:
             self._out.print(str(path), markup=False, soft_wrap=True)
-
-    def _tell(self, event: str, **facts: Any) -> None:
-        if self._json:
-            self._json.emit(event, **facts)
-        else:
-            self._out.print(*facts.values(), markup=False, soft_wrap=True)
 
 
 def explain(error: BaseException) -> tuple[list[str], int]:

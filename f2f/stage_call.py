@@ -96,7 +96,9 @@ def _words(error: Exception) -> str:
     from lipsync_core.errors import LipSyncError
 
     text = " ".join(str(error).split()) or "no message"
-    return text if isinstance(error, LipSyncError) else f"{type(error).__name__}: {text}"
+    if isinstance(error, LipSyncError):
+        return text
+    return f"{type(error).__name__}: {text} (--debug shows where)"
 
 
 class Execute(Protocol):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from f2f.config import Config
 from f2f.config_file import allowed_keys, load_config
 from f2f.errors import ConfigError
@@ -39,9 +40,9 @@ def test_every_key_has_a_comment_above_it(name: str) -> None:
     bare = []
     for number, line in enumerate(lines):
         is_section = line.endswith(":") and not line.startswith((" ", "#"))
-        if ":" in line and not line.lstrip().startswith("#") and not is_section:
-            if not lines[number - 1].lstrip().startswith("#"):
-                bare.append(line)
+        is_key = ":" in line and not line.lstrip().startswith("#") and not is_section
+        if is_key and not lines[number - 1].lstrip().startswith("#"):
+            bare.append(line)
     assert bare == []
 
 
@@ -87,7 +88,7 @@ def test_all_unknown_keys_are_named_at_once(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="absent.yaml"):
+    with pytest.raises(ConfigError, match=r"absent\.yaml"):
         load_config(tmp_path / "absent.yaml")
 
 
@@ -129,7 +130,6 @@ def test_languages_get_their_standard_spelling_once() -> None:
 
 def test_the_command_that_repeats_a_run_gives_the_same_request() -> None:
     import shlex
-
 
     config = build_config(None, {"profile": "embedded", "mark": False, "voice": "hi+f2"})
     request = build_request(Path("my talk.mp4"), ["hi"], config=config, output_dir=Path("out"), lipsync=False)

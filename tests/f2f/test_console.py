@@ -6,14 +6,17 @@ import io
 import json
 
 import pytest
+from rich.console import Console
+
 from f2f import console as module
 from f2f.console import BarObserver, JsonObserver, LineObserver, Observers, console_observer, counts, title
 from f2f.stage import Observer
-from rich.console import Console
 
 
 def terminal() -> Console:
-    return Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None, legacy_windows=False)
+    return Console(
+        file=io.StringIO(), force_terminal=True, width=120, color_system=None, legacy_windows=False
+    )
 
 
 def pipe() -> Console:
@@ -48,7 +51,13 @@ def test_a_terminal_gets_a_bar_for_each_stage() -> None:
         assert isinstance(observer, BarObserver)
         play(observer)
     shown = text_of(console)
-    for words in ("transcribe", "stored already", "mux → hi", "120/120 frames", "note: a robot speaks [bold]"):
+    for words in (
+        "transcribe",
+        "stored already",
+        "mux → hi",
+        "120/120 frames",
+        "note: a robot speaks [bold]",
+    ):
         assert words in shown
     assert shown.count("note: ") == 1
 
@@ -82,7 +91,8 @@ def test_json_lines_say_everything() -> None:
     play(JsonObserver(stream))
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [event["event"] for event in events] == [
-        "stage_started", "stage_finished", "stage_started", "stage_progress", "notice", "notice", "stage_finished",
+        "stage_started", "stage_finished", "stage_started", "stage_progress", "notice", "notice",
+        "stage_finished",
     ]  # fmt: skip
     assert events[3] == {
         "event": "stage_progress", "stage": "mux", "target_language": "hi",

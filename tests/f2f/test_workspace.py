@@ -12,6 +12,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from f2f.results import EngineInfo, Take
 from f2f.stage import SilentObserver
 from f2f.workspace import RESULT_NAME, Stored, Workspace, make_key, write_atomically
@@ -51,7 +52,9 @@ def test_nothing_is_found_where_nothing_was_stored(tmp_path: Path) -> None:
     assert not (tmp_path / "absent").exists()
 
 
-@pytest.mark.parametrize("damage", ["missing", "shorter", "same size", "result gone", "result cut", "result edited"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "shorter", "same size", "result gone", "result cut", "result edited"]
+)
 def test_damage_counts_as_absent_and_is_replaced(tmp_path: Path, damage: str) -> None:
     workspace = Workspace(tmp_path)
     folder = store(workspace).folder
@@ -157,7 +160,9 @@ def test_killed_work_is_cleared_at_the_next_start(tmp_path: Path) -> None:
     assert ears.notices == []
 
 
-def _hold(root: Path, held: multiprocessing.synchronize.Event, release: multiprocessing.synchronize.Event) -> None:
+def _hold(
+    root: Path, held: multiprocessing.synchronize.Event, release: multiprocessing.synchronize.Event
+) -> None:
     with Workspace(root).lock(SilentObserver()):
         held.set()
         release.wait(20)

@@ -1,0 +1,159 @@
+"""Stages that take no time, to test order and reuse; each run of one is written down in ``ran``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from f2f.engines.status import Choice, EngineStatus
+from f2f.manifest import Job
+from f2f.request import Request
+from f2f.results import (
+    EngineInfo,
+    Evaluation,
+    FittedSpeech,
+    LipSyncResult,
+    MuxResult,
+    Placement,
+    ReportResult,
+    Segment,
+    SourceScore,
+    SourceVideo,
+    Speech,
+    Take,
+    Transcript,
+    TranslatedSegment,
+    Translation,
+    VideoScore,
+)
+from f2f.stage import StageContext
+
+SCORE = VideoScore(whole=None, reason="tiny")
+
+
+def engine(name: str) -> EngineInfo:
+    return EngineInfo(name=name, version="1", licence="MIT")
+
+
+@dataclass
+class TinyStages:
+    """The stages and their memory.
+
+    Attributes:
+        ran: stages in the order they worked.
+        identity: what each stage's weights are called.
+        jobs: what reports were made of.
+    """
+
+    ran: list[str] = field(default_factory=list)
+    identity: dict[str, str] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)
+
+    def plan(self, stage: str) -> Any:
+        def plan(*args: Any) -> Choice:
+            name = {"lipsync": "embedded", "evaluate": "embedded", "synthesize": "espeak"}.get(
+                stage, "captions"
+            )
+            if stage == "lipsync" and args[0].engine == "none":
+                name = "none"
+            status = EngineStatus(name, ready=True, reason="tiny")
+            return Choice(name, self.identity.get(stage, "weights 1"), (status,), f"{stage} is tiny")
+
+        return plan
+
+    def probe(self, source: Path, context: StageContext) -> SourceVideo:
+        self.ran.append("probe")
+        return SourceVideo(
+            sha256="0", duration_s=2, width=64, height=48, sample_aspect_ratio="1:1", fps="25/1", n_frames=50,
+            audio_codec="aac", audio_sample_rate_hz=16000, audio_channels=1,
+        )  # fmt: skip
+
+    def transcribe(self, source: Path, video: SourceVideo, language: str | None, *rest: Any) -> Transcript:
+        self.ran.append("transcribe")
+        segment = Segment(id=1, start_s=0, end_s=1, text="hello")
+        return Transcript(language=language or "en", segments=(segment,), engine=engine("captions"))
+
+    def translate(
+        self, transcript: Transcript, target: str, config: Any, context: StageContext
+    ) -> Translation:
+        self.ran.append(f"translate {target}")
+        context.notice("one segment has no translation")
+        segments = (TranslatedSegment(segment=transcript.segments[0], text=f"hello in {target}"),)
+        return Translation(
+            source_language="en", target_language=target, segments=segments, engine=engine("captions")
+        )
+
+    def synthesize(
+        self, translation: Translation, source: Path, config: Any, context: StageContext
+    ) -> Speech:
+        self.ran.append(f"synthesize {translation.target_language}")
+        (context.folder / "0001.wav").write_text(translation.segments[0].text)
+        take = Take(segment_id=1, wav="0001.wav", duration_s=1, sample_rate_hz=16000, voice="tiny")
+        return Speech(takes=(take,), engine=engine("espeak"))
+
+    def fit(
+        self, translation: Translation, speech: Speech, folder: Path, duration_s: float, *rest: Any
+    ) -> Any:
+        self.ran.append(f"fit {translation.target_language}")
+        rest[-1].folder.joinpath("speech.wav").write_bytes((folder / "0001.wav").read_bytes())
+        placement = Placement(segment_id=1, start_s=0, end_s=1, slot_end_s=1.9, tempo=1)
+        return FittedSpeech(
+            wav="speech.wav",
+            sample_rate_hz=48000,
+            duration_s=duration_s,
+            overflow_s=0,
+            placements=(placement,),
+        )
+
+    def lipsync(self, source: Path, video: SourceVideo, *rest: Any) -> LipSyncResult:
+        config = rest[-2]
+        self.ran.append(f"lipsync {config.engine}")
+        return LipSyncResult(
+            patches=None, n_frames=50, n_synced=0, stretches=(), engine=engine(config.engine)
+        )
+
+    def mux(self, inputs: Any, config: Any, context: StageContext) -> MuxResult:
+        target = inputs.translation.target_language
+        self.ran.append(f"mux {target}")
+        content = (inputs.fitted_folder / inputs.fitted.wav).read_text()
+        (context.folder / "video.mp4").write_text(f"{content} crf {config.crf}")
+        return MuxResult(video="video.mp4", n_frames=50, duration_s=2, size_bytes=1, engine=engine("ffmpeg"))
+
+    def evaluate_source(self, source: Path, config: Any, context: StageContext) -> SourceScore:
+        self.ran.append("evaluate_source")
+        return SourceScore(score=SCORE, engine=engine("embedded"))
+
+    def evaluate(self, output: Path, source: SourceScore, config: Any, context: StageContext) -> Evaluation:
+        self.ran.append("evaluate")
+        assert output.is_file()
+        return Evaluation(source=source.score, output=SCORE, engine=engine("embedded"))
+
+    def report(self, job: Job, context: StageContext) -> ReportResult:
+        self.ran.append("report")
+        self.jobs.append(job)
+        for suffix in ("html", "json", "srt"):
+            (context.folder / f"page.{suffix}").write_text(f"{suffix} of {job.output_name}")
+        return ReportResult(html="page.html", manifest="page.json", subtitles="page.srt")
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> TinyStages:
+    """Replace every stage and its plan; the checks before the work find nothing wrong."""
+    tiny = TinyStages()
+    names = ("probe", "transcribe", "translate", "synthesize", "fit", "lipsync", "mux", "evaluate", "report")
+    for name in names:
+        monkeypatch.setattr(f"f2f.stages.{name}.{name}", getattr(tiny, name))
+    monkeypatch.setattr("f2f.stages.evaluate.evaluate_source", tiny.evaluate_source)
+    for name in ("transcribe", "translate", "synthesize", "lipsync", "evaluate"):
+        monkeypatch.setattr(f"f2f.stages.{name}.plan", tiny.plan(name))
+    monkeypatch.setattr("f2f.preflight.check", lambda request: "cpu")
+    return tiny
+
+
+def request_for(folder: Path, *targets: str, **fields: Any) -> Request:
+    source = folder / "lecture.mp4"
+    if not source.exists():
+        source.write_bytes(b"a film")
+    return Request(source, targets or ("hi",), output_dir=folder, **fields)
