@@ -30,7 +30,8 @@ _LINE_EVERY_S = 10.0  # between two progress lines of one stage where there is n
 
 def title(stage: str, target_language: str | None) -> str:
     """Return the name of a stage as shown: ``"mux → hi"``."""
-    return stage if target_language is None else f"{stage} → {target_language}"
+    name = stage.replace("_", " ")
+    return name if target_language is None else f"{name} → {target_language}"
 
 
 def counts(done: float, total: float | None, unit: str) -> str:

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from f2f import choices
 from f2f.device import describe_device, resolve_device
-from f2f.engines.status import EngineStatus
 from f2f.errors import F2FError
 from f2f.request import Request
 from lipsync_core.errors import LipSyncError

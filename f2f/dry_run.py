@@ -13,8 +13,9 @@ from rich.table import Table
 
 from f2f import choices
 from f2f.outputs import output_paths
-from f2f.pipeline import TARGET_STAGES, Run
+from f2f.pipeline import TARGET_STAGES, run_shared, run_target
 from f2f.request import Request
+from f2f.run import Run, Shared
 from f2f.stage import SilentObserver
 from f2f.stage_call import R, StageCall
 from f2f.workspace import Stored, Workspace
@@ -86,14 +87,15 @@ def plan_run(request: Request) -> RunPlan:
     finder = _Finder()
     run = Run(request, Workspace(request.workspace_root), SilentObserver(), finder, device)
     engines, notices = _engines(request, device)
-    _until_missing(run.prepare)
+    _until_missing(partial(run_shared, run))
     steps = [finder.step(stage, None, engines) for stage in ("probe", "transcribe")]
-    if finder.has("probe", None):
-        _until_missing(run.evaluate_source)
+    video, transcript = finder.found("probe", None), finder.found("transcribe", None)
+    if video is not None:
+        _until_missing(partial(run.evaluate_source, video))
     steps.append(finder.step("evaluate_source", None, engines))
     for target in request.targets:
-        if finder.has("transcribe", None):
-            _until_missing(partial(run.results_for, target))
+        if video is not None and transcript is not None:
+            _until_missing(partial(run_target, run, Shared(video, transcript), target))
         steps += [finder.step(stage, target, engines) for stage in TARGET_STAGES]
     paths = [path for target in request.targets for path in output_paths(request, target).values()]
     return RunPlan(tuple(steps), tuple(paths), request.workspace_root, device, notices)
@@ -126,8 +128,8 @@ class _Finder:
         self._found[call.stage, call.target_language] = found
         return found
 
-    def has(self, stage: str, target: str | None) -> bool:
-        return (stage, target) in self._found
+    def found(self, stage: str, target: str | None) -> Stored[Any] | None:
+        return self._found.get((stage, target))
 
     def step(self, stage: str, target: str | None, engines: dict[tuple[str, str | None], str]) -> Step:
         found = self._found.get((stage, target))

@@ -94,9 +94,9 @@ def test_only_what_depends_on_a_setting_is_done_again(tiny: TinyStages, tmp_path
     assert tiny.ran == ["mux hi", "evaluate", "report"]
     assert (tmp_path / "lecture.hi.mp4").read_text() == "hello in hi crf 12"
     tiny.ran.clear()
-    # The same wav comes out, so nothing after it has to be done again.
+    # The same wav comes out: no lips, no video are made again. The report names the command.
     translate_video(request_for(tmp_path, config=Config(mux=MuxConfig(crf=12), fit=FitConfig(max_tempo=1.4))))
-    assert tiny.ran == ["fit hi"]
+    assert tiny.ran == ["fit hi", "report"]
 
 
 def test_other_weights_are_another_result(tiny: TinyStages, tmp_path: Path) -> None:
@@ -148,7 +148,9 @@ def test_a_stage_that_fails_is_named_and_resumes(
 
     with monkeypatch.context() as patch:
         patch.setattr("f2f.stages.mux.mux", broken)
-        with pytest.raises(StageError, match=r"mux: ZeroDivisionError: no such number \(--debug shows where\)") as caught:
+        with pytest.raises(
+            StageError, match=r"mux: ZeroDivisionError: no such number \(--debug shows where\)"
+        ) as caught:
             translate_video(request_for(tmp_path))
     assert caught.value.stage == "mux"
     assert not list(tmp_path.rglob("*.tmp"))

@@ -1,0 +1,293 @@
+"""Each stage bound to its inputs: what its result depends on, and how its function is called.
+
+``f2f.pipeline`` knows the order; ``f2f.choices`` the engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from f2f import choices
+from f2f.config import EvaluateConfig
+from f2f.hashes import FileHashes
+from f2f.manifest import Job, StageRecord
+from f2f.options import repeat_command
+from f2f.request import Request
+from f2f.results import (
+    Evaluation,
+    FittedSpeech,
+    LipSyncResult,
+    MuxResult,
+    ReportResult,
+    SourceScore,
+    SourceVideo,
+    Speech,
+    Transcript,
+    Translation,
+)
+from f2f.stage import Observer, StageContext
+from f2f.stage_call import Execute, R, StageCall, config_values, stage_version
+from f2f.workspace import Stored, Workspace
+
+_MODULES = {"evaluate_source": "evaluate"}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Results that all target languages share."""
+
+    video: Stored[SourceVideo]
+    transcript: Stored[Transcript]
+
+
+@dataclass(frozen=True)
+class TargetResults:
+    """Results of one target language, without its report."""
+
+    target: str
+    translation: Stored[Translation]
+    speech: Stored[Speech]
+    fitted: Stored[FittedSpeech]
+    lips: Stored[LipSyncResult]
+    muxed: Stored[MuxResult]
+    evaluation: Stored[Evaluation]
+
+
+@dataclass
+class Run:
+    """One run over one source.
+
+    Attributes:
+        request: what was asked for.
+        workspace: where results are kept; locked by the caller.
+        observer: told of everything.
+        execute: carries out a stage call.
+        device: resolved device.
+        notices: everything a person was told, with the target language it concerns.
+        records: every stage as it went.
+    """
+
+    request: Request
+    workspace: Workspace
+    observer: Observer
+    execute: Execute
+    device: str
+    notices: list[tuple[str | None, str]] = field(default_factory=list)
+    records: dict[tuple[str, str | None], StageRecord] = field(default_factory=dict)
+
+    def probe(self) -> Stored[SourceVideo]:
+        """Look into the source; its content is the key."""
+        from f2f.stages.probe import probe
+
+        source = self.request.source
+        inputs = {"source": FileHashes(self.workspace.root).sha256(source)}
+        return self._run("probe", None, SourceVideo, inputs, lambda context: probe(source, context))
+
+    def transcribe(self, video: Stored[SourceVideo]) -> Stored[Transcript]:
+        """Write down what is said."""
+        from f2f.stages.transcribe import transcribe
+
+        source, language = self.request.source, self.request.source_language
+        pinned = choices.pin_transcribe(self.request)
+        self._tell(None, pinned)
+        inputs = {"video": video.digest, "language": language, **pinned.key}
+        return self._run(
+            "transcribe", None, Transcript, inputs,
+            lambda context: transcribe(source, video.result, language, pinned.config, context),
+        )  # fmt: skip
+
+    def translate(self, target: str, transcript: Stored[Transcript]) -> Stored[Translation]:
+        """Say it in another language."""
+        from f2f.stages.translate import translate
+
+        pinned = choices.pin_translate(self.request, transcript.result.language, target)
+        self._tell(target, pinned)
+        inputs = {"transcript": transcript.digest, "target": target, **pinned.key}
+        return self._run(
+            "translate", target, Translation, inputs,
+            lambda context: translate(transcript.result, target, pinned.config, context),
+        )  # fmt: skip
+
+    def synthesize(self, target: str, shared: Shared, translation: Stored[Translation]) -> Stored[Speech]:
+        """Speak it. The source counts: its sound chooses the voice, or is the voice."""
+        from f2f.stages.synthesize import synthesize
+
+        pinned = choices.pin_synthesize(self.request, target)
+        self._tell(target, pinned)
+        inputs = {"video": shared.video.digest, "translation": translation.digest, **pinned.key}
+        return self._run(
+            "synthesize", target, Speech, inputs,
+            lambda context: synthesize(translation.result, self.request.source, pinned.config, context),
+        )  # fmt: skip
+
+    def fit(
+        self, target: str, shared: Shared, translation: Stored[Translation], speech: Stored[Speech]
+    ) -> Stored[FittedSpeech]:
+        """Place it in time."""
+        from f2f.stages.fit import fit
+
+        config, duration_s = self.request.config.fit, shared.video.result.duration_s
+        inputs = {
+            "translation": translation.digest,
+            "speech": speech.digest,
+            "duration_s": duration_s,
+            "config": config_values(config),
+        }
+        return self._run(
+            "fit", target, FittedSpeech, inputs,
+            lambda context: fit(
+                translation.result, speech.result, speech.folder, duration_s, config, context
+            ),
+        )  # fmt: skip
+
+    def lipsync(self, target: str, shared: Shared, fitted: Stored[FittedSpeech]) -> Stored[LipSyncResult]:
+        """Make the lips."""
+        from f2f.stages.lipsync import lipsync
+
+        pinned = choices.pin_lipsync(self.request, self.device)
+        self._tell(target, pinned)
+        video, transcript = shared.video, shared.transcript
+        inputs = {
+            "video": video.digest,
+            "transcript": transcript.digest,
+            "fitted": fitted.digest,
+            **pinned.key,
+        }
+        return self._run(
+            "lipsync", target, LipSyncResult, inputs,
+            lambda context: lipsync(
+                self.request.source, video.result, transcript.result,
+                fitted.result, fitted.folder, pinned.config, context,
+            ),
+        )  # fmt: skip
+
+    def mux(
+        self,
+        target: str,
+        shared: Shared,
+        translation: Stored[Translation],
+        fitted: Stored[FittedSpeech],
+        lips: Stored[LipSyncResult],
+    ) -> Stored[MuxResult]:
+        """Write the video."""
+        from f2f.stages.mux import MuxInputs, mux
+
+        config = self.request.config.mux
+        inputs = {
+            "video": shared.video.digest,
+            "transcript": shared.transcript.digest,
+            "translation": translation.digest,
+            "fitted": fitted.digest,
+            "lips": lips.digest,
+            "config": config_values(config),
+        }
+        material = MuxInputs(
+            source=self.request.source,
+            video=shared.video.result,
+            transcript=shared.transcript.result,
+            translation=translation.result,
+            fitted=fitted.result,
+            fitted_folder=fitted.folder,
+            lips=lips.result,
+            lips_folder=lips.folder,
+        )
+        return self._run("mux", target, MuxResult, inputs, lambda context: mux(material, config, context))
+
+    def evaluate_source(self, video: Stored[SourceVideo]) -> Stored[SourceScore]:
+        """Measure the source."""
+        from f2f.stages.evaluate import evaluate_source
+
+        pinned = self._pin_evaluate()
+        inputs = {"video": video.digest, **pinned.key}
+        return self._run(
+            "evaluate_source", None, SourceScore, inputs,
+            lambda context: evaluate_source(self.request.source, pinned.config, context),
+        )  # fmt: skip
+
+    def evaluate(
+        self, target: str, source: Stored[SourceScore], muxed: Stored[MuxResult]
+    ) -> Stored[Evaluation]:
+        """Measure the output."""
+        from f2f.stages.evaluate import evaluate
+
+        pinned, output = self._pin_evaluate(), muxed.path(muxed.result.video)
+        inputs = {"source": source.digest, "output": muxed.digest, **pinned.key}
+        return self._run(
+            "evaluate", target, Evaluation, inputs,
+            lambda context: evaluate(output, source.result, pinned.config, context),
+        )  # fmt: skip
+
+    def _pin_evaluate(self) -> choices.Pinned[EvaluateConfig]:
+        pinned = choices.pin_evaluate(self.request, self.device)
+        self._tell(None, pinned)
+        return pinned
+
+    def report(self, shared: Shared, results: TargetResults) -> Stored[ReportResult]:
+        """Tell a person and a program."""
+        from f2f.stages.report import report
+
+        target, stored = results.target, [*vars(shared).values(), *vars(results).values()]
+        command = repeat_command(self.request, target)
+        inputs = {
+            "results": [each.digest for each in stored if isinstance(each, Stored)],
+            "name": self.request.source.name,
+            "command": command,
+        }
+        job = self._job(shared, results, command)
+        return self._run("report", target, ReportResult, inputs, lambda context: report(job, context))
+
+    def _job(self, shared: Shared, results: TargetResults, command: str) -> Job:
+        concerned = (None, results.target)
+        return Job(
+            source=self.request.source,
+            output_name=self.request.output_path(results.target, ".mp4").name,
+            video=shared.video.result,
+            transcript=shared.transcript.result,
+            translation=results.translation.result,
+            speech=results.speech.result,
+            fitted=results.fitted.result,
+            lips=results.lips.result,
+            lips_folder=results.lips.folder,
+            muxed=results.muxed.result,
+            muxed_folder=results.muxed.folder,
+            evaluation=results.evaluation.result,
+            stages=tuple(record for (_, target), record in self.records.items() if target in concerned),
+            notices=tuple(dict.fromkeys(text for target, text in self.notices if target in concerned)),
+            command=command,
+        )
+
+    def _run(
+        self,
+        stage: str,
+        target: str | None,
+        kind: type[R],
+        inputs: Mapping[str, Any],
+        work: Callable[[StageContext], R],
+    ) -> Stored[R]:
+        """Have one stage executed and remember what it told."""
+        name = self.request.source.stem
+        call = StageCall(
+            stage=stage,
+            target_language=target,
+            description=f"{stage} {name}" + (f" to {target}" if target else ""),
+            kind=kind,
+            version=stage_version(f"f2f.stages.{_MODULES.get(stage, stage)}"),
+            inputs=inputs,
+            work=work,
+            workspace=self.workspace,
+            observer=self.observer,
+            device=self.device,
+        )
+        stored = self.execute(call)
+        self.notices += [(target, notice) for notice in stored.notices]
+        self.records[stage, target] = StageRecord(
+            stage=stage, seconds=stored.seconds, reused=stored.reused, engine=stored.engine
+        )
+        return stored
+
+    def _tell(self, target: str | None, pinned: choices.Pinned[Any]) -> None:
+        if pinned.notice is not None:
+            self.notices.append((target, pinned.notice))
+            self.observer.notice(pinned.notice)
