@@ -73,7 +73,7 @@ def lipsync(
         synced = syncer(frames, waveform, float(fps), active=active)
         n_synced = _store(synced, context, fps, video.n_frames, stretches)
     warnings: tuple[str, ...] = ()
-    if n_synced == 0:
+    if n_synced == 0 and any(active):
         warnings = (
             "no face was found while someone speaks: the picture stays as it is, only the voice is new",
         )
