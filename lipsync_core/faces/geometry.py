@@ -54,7 +54,9 @@ def expanded_box(box: Box, scale: float) -> Box:
     return mid_x - half_width, mid_y - half_height, mid_x + half_width, mid_y + half_height
 
 
-def crop_resized(frame_bgr: FrameArray, box: Box, size_px: int, border_value: int | None = None) -> FrameArray:
+def crop_resized(
+    frame_bgr: FrameArray, box: Box, size_px: int, border_value: int | None = None
+) -> FrameArray:
     """Return the box of a frame as a (size_px, size_px, 3) image, bilinear, aspect ratio not kept.
 
     Box edges are rounded to whole pixels. Shrinking uses plain bilinear interpolation, as the published

@@ -1,4 +1,4 @@
-"""Lip-sync expert: does this mouth say this sound?
+"""Lip-sync expert, which judges whether this mouth says this sound.
 
 Source: Prajwal et al., "A Lip Sync Expert Is All You Need", ACM MM 2020, section 3.1-3.2; layer table
 from the published code (Rudrabha/Wav2Lip, ``SyncNet_color``).

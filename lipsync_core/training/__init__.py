@@ -1,1 +1,1 @@
-"""Training of the networks: data preparation, losses, one loop, export. Needs the ``train`` extra (PyYAML)."""
+"""Training of the networks: data preparation, losses, one loop, export (extra ``train``: PyYAML)."""

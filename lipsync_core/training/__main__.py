@@ -15,7 +15,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 2 bad input."""
     parser = argparse.ArgumentParser(prog="python -m lipsync_core.training", description="Train one network.")
     parser.add_argument("config", type=Path, help="YAML file, see configs/train_*.yaml")
-    parser.add_argument("--data", type=Path, required=True, help="folder written by lipsync_core.training.prepare")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder written by lipsync_core.training.prepare"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--max-minutes", type=float, help="training time in all, resumed runs included")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
@@ -24,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        run_training(args.config, args.data, args.out, args.max_minutes, args.resume, args.expert, args.start_from)
+        run_training(
+            args.config, args.data, args.out, args.max_minutes, args.resume, args.expert, args.start_from
+        )
     except LipSyncError as error:
         logging.getLogger(__name__).error("%s", error)
         return 2
@@ -57,8 +61,8 @@ def run_training(
         path = expert_path or Path(config.expert_weights)
         if not path.is_file():
             raise InvalidInputError(
-                f"sync_weight is {config.sync_weight}, so the expert is needed, but {str(path)!r} is no file: "
-                "train it first (configs/train_expert.yaml), export it, and pass --expert FILE"
+                f"sync_weight is {config.sync_weight}, so the expert is needed, but {str(path)!r} is no "
+                "file: train it first (configs/train_expert.yaml), export it, and pass --expert FILE"
             )
         expert = load_expert(path)
     task = make_task(config, PreparedClips(data), expert)

@@ -42,7 +42,9 @@ def draw_geometry(rng: Rng, strength: float, size_px: int = 96) -> Geometry:
         flip=bool(strength > 0 and rng.random() < 0.5),
         matrix=(rotation @ np.diag([scale * aspect, scale / aspect])).astype(np.float32),
         shift=(rng.uniform(-0.05, 0.05, 2) * size_px * strength).astype(np.float32),
-        elastic=(rng.normal(0, 0.016 * size_px * strength, (_ELASTIC_NODES, _ELASTIC_NODES, 2))).astype(np.float32),
+        elastic=(rng.normal(0, 0.016 * size_px * strength, (_ELASTIC_NODES, _ELASTIC_NODES, 2))).astype(
+            np.float32
+        ),
     )
 
 
@@ -53,7 +55,9 @@ def jittered(rng: Rng, geometry: Geometry, strength: float) -> Geometry:
     return replace(geometry, matrix=geometry.matrix * scale, shift=shift)
 
 
-def warp_window(frames: ByteArray, geometry: Geometry, crop_px: float, out_px: int, first_row: int = 0) -> ByteArray:
+def warp_window(
+    frames: ByteArray, geometry: Geometry, crop_px: float, out_px: int, first_row: int = 0
+) -> ByteArray:
     """Resample a window of square frames.
 
     Args:
@@ -125,7 +129,7 @@ def draw_look(rng: Rng, strength: float) -> Look:
 
 
 def apply_look(rng: Rng, frames: ByteArray, look: Look, full_px: int) -> ByteArray:
-    """Return the (T, H, W, 3) window in its new light; ``full_px`` is the uncropped height (H may be half)."""
+    """Return the (T, H, W, 3) window in its new light; ``full_px`` is the height before a crop."""
     n_frames, height, width = frames.shape[:3]
     tall = frames.reshape(n_frames * height, width, 3)
     tall = cv2.transform(cv2.LUT(tall, look.curve), look.mixing)
@@ -144,7 +148,7 @@ def apply_look(rng: Rng, frames: ByteArray, look: Look, full_px: int) -> ByteArr
 
 
 def augment_mel(rng: Rng, mel: FloatArray, strength: float) -> FloatArray:
-    """Return (..., 80, 16) mel windows as another voice, room and recording would give them; one draw for all.
+    """Return (..., 80, 16) mel windows as another voice and room would give them; one draw for all.
 
     Gain up to 8 dB, smooth equaliser, mel-axis warp (pitch and formants), noise floor, silence gated to exact
     digital silence, masked bands.
@@ -162,7 +166,9 @@ def augment_mel(rng: Rng, mel: FloatArray, strength: float) -> FloatArray:
     equaliser = np.interp(np.linspace(0, 5, bands), np.arange(6), knots) + rng.uniform(-0.6, 0.6) * strength
     out = np.where(silent, out, out + equaliser[:, None].astype(np.float32))
     if rng.random() < 0.7 * strength:
-        position = np.arange(bands) * np.exp(rng.uniform(-0.1, 0.1) * strength) + rng.uniform(-3, 3) * strength
+        position = (
+            np.arange(bands) * np.exp(rng.uniform(-0.1, 0.1) * strength) + rng.uniform(-3, 3) * strength
+        )
         position = np.clip(position, 0, bands - 1.001)
         low = position.astype(int)
         part = (position - low).astype(np.float32)[:, None]
@@ -174,12 +180,14 @@ def augment_mel(rng: Rng, mel: FloatArray, strength: float) -> FloatArray:
     if rng.random() < 0.25 * strength:
         width = int(rng.integers(3, 11))
         first = int(rng.integers(0, bands - width))
-        out[..., first : first + width, :] = out[..., first : first + width, :].mean(axis=(-2, -1), keepdims=True)
+        out[..., first : first + width, :] = out[..., first : first + width, :].mean(
+            axis=(-2, -1), keepdims=True
+        )
     return np.clip(out, -MEL_LIMIT, MEL_LIMIT).astype(np.float32)
 
 
 def augment_mfcc(rng: Rng, cepstra: FloatArray, strength: float) -> FloatArray:
-    """Return (..., 13, 20) MFCC windows under another gain and channel (an offset per coefficient) and noise."""
+    """Return (..., 13, 20) MFCC windows under another gain, channel (an offset each) and noise."""
     if strength <= 0:
         return cepstra
     offset = rng.normal(0, 2.0 * strength, (cepstra.shape[-2], 1))

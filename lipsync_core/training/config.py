@@ -47,6 +47,7 @@ class TrainConfig:
     sync_weight: float = 0.0  # expert's loss on generated windows
     sync_start_progress: float = 0.0  # share of the run before the expert's loss is switched on
     expert_weights: str = ""  # safetensors of the expert; needed when sync_weight > 0
+    audio_from_expert: bool = False  # begin with the expert's audio layers (where the two networks agree)
     expert_mode: str = "eval"  # eval | train; the published trainer leaves the expert in train mode
 
     def __post_init__(self) -> None:

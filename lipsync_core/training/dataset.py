@@ -43,9 +43,13 @@ class PreparedClips:
                 f"{folder} has data format {index.get('format_version')!r}, this program reads "
                 f"{FORMAT_VERSION}: prepare it again"
             )
-        self.clips = [ClipRecord(**record) for record in index["clips"]]
-        self._faces = np.memmap(folder / "faces.u8", np.uint8, "r").reshape(-1, FACE_STORE_PX, FACE_STORE_PX, 3)
-        self._heads = np.memmap(folder / "heads.u8", np.uint8, "r").reshape(-1, HEAD_STORE_PX, HEAD_STORE_PX, 3)
+        self.clips = [ClipRecord(**{**record, "box": tuple(record["box"])}) for record in index["clips"]]
+        self._faces = np.memmap(folder / "faces.u8", np.uint8, "r").reshape(
+            -1, FACE_STORE_PX, FACE_STORE_PX, 3
+        )
+        self._heads = np.memmap(folder / "heads.u8", np.uint8, "r").reshape(
+            -1, HEAD_STORE_PX, HEAD_STORE_PX, 3
+        )
         self._mel = np.memmap(folder / "mel.f32", np.float32, "r").reshape(-1, MEL_BANDS)
         self._mfcc = np.memmap(folder / "mfcc.f32", np.float32, "r").reshape(-1, MFCC_COEFFICIENTS)
 
@@ -99,7 +103,7 @@ class WindowSampler:
         return self.data.clips[int(rng.choice(len(self.data.clips), p=self._probabilities))]
 
     def starts(self, rng: np.random.Generator, clip: ClipRecord, count: int, gap: int) -> list[int]:
-        """Draw ``count`` window starts at least ``gap`` frames apart (closer only if the clip is too short)."""
+        """Draw ``count`` window starts at least ``gap`` frames apart (closer if the clip is too short)."""
         last = self.data.last_start(clip)
         slack = last - (count - 1) * gap
         if slack < 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lipsync_core.errors import CheckpointError, InvalidInputError
 from lipsync_core.training.config import TrainConfig
@@ -68,6 +67,7 @@ def train(
         state.load(path)
     elif start_from is not None:
         state.load(start_from)
+    if not resume:
         state.restart()
     torch.set_num_threads(config.threads)
     with ThreadPoolExecutor(max_workers=1) as drawer:
@@ -82,7 +82,7 @@ def _run(state: _State, drawer: ThreadPoolExecutor, out: Path, max_minutes: floa
     before = progress.seconds
     begun = time.monotonic()
     upcoming = drawer.submit(_draw, state.task, config.seed, progress.step)
-    with open(out / "log.jsonl", "a", encoding="utf-8") as log:
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
         while (share := _share_done(progress, config, max_minutes)) < 1.0:
             batch = upcoming.result()
             upcoming = _next_batch(drawer, state)
@@ -119,9 +119,9 @@ class _State:
         torch.manual_seed(config.seed)
         self.task, self.config, self.progress = task, config, Progress()
         if config.kind != "syncnet":  # its convolutions are 3-D
-            task.network.to(memory_format=torch.channels_last)
+            task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         task.network.train()
-        self.average = {k: v.detach().clone() for k, v in task.network.state_dict().items()}
+        self.average = _copied_state(task.network)
         self.optimizer = torch.optim.AdamW(_parameter_groups(task, config), lr=config.learning_rate)
         self._sums: dict[str, list[float]] = {}
         self._reported = (0, 0.0)
@@ -185,7 +185,7 @@ class _State:
             },
             part,
         )
-        os.replace(part, path)
+        part.replace(path)
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint."""
@@ -207,8 +207,14 @@ class _State:
 
     def restart(self) -> None:
         """Keep what was learnt, count time and steps anew."""
+        self.task.begin()
+        self.average = _copied_state(self.task.network)
         self.progress = Progress()
         self._reported = (0, 0.0)
+
+
+def _copied_state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ FACE_ROWS_PX = 96
 
 
 def matching_loss(similarity: Tensor) -> Tensor:
-    """Multi-way matching: of K sounds of a clip, which belongs to this mouth (and the other way round)?
+    """Multi-way matching: which of the K sounds of a clip belongs to this mouth, and the other way round.
 
     Source: Chung et al., "Perfect Match", ICASSP 2019.
 

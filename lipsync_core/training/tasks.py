@@ -25,10 +25,11 @@ from lipsync_core.training.augment import (
 )
 from lipsync_core.training.config import TrainConfig
 from lipsync_core.training.dataset import WINDOW_FRAMES, PreparedClips, WindowSampler
-from lipsync_core.training.prepare import HEAD_STORE_PX
+from lipsync_core.training.prepare import HEAD_STORE_PX, ClipRecord
 
 FACE_PX = 96
 HEAD_PX = 224
+_EXPERT_ONLY_AUDIO_LAYER = 11
 Batch = dict[str, Tensor]
 Rng = np.random.Generator
 
@@ -36,8 +37,16 @@ Rng = np.random.Generator
 class Task(Protocol):
     """A network, its batches and its loss."""
 
-    network: nn.Module
-    extra: nn.Module  # learnt beside the network, not exported
+    @property
+    def network(self) -> nn.Module:
+        """What is trained and exported."""
+
+    @property
+    def extra(self) -> nn.Module:
+        """What is learnt beside the network and not exported."""
+
+    def begin(self) -> None:
+        """Prepare the network for a new run, after any weights of an earlier phase were loaded."""
 
     def draw(self, rng: Rng) -> Batch:
         """Draw one batch (runs in a thread of its own)."""
@@ -68,6 +77,9 @@ class ExpertTask:
         self.config, self.sampler = config, sampler
         self.network = LipSyncExpert(config.width)
         self.extra: nn.Module = LogitScale(8.0)
+
+    def begin(self) -> None:
+        """Nothing to prepare."""
 
     def draw(self, rng: Rng) -> Batch:
         """Draw mel (C K, 1, 80, 16) and lower halves (C K, 15, 48, 96) as bytes."""
@@ -120,6 +132,9 @@ class SyncNetTask:
         self.network = SyncNet(config.width)
         self.extra: nn.Module = nn.Identity()
 
+    def begin(self) -> None:
+        """Nothing to prepare."""
+
     def draw(self, rng: Rng) -> Batch:
         """Draw mfcc (C K, 1, 13, 20) and faces (C K, 15, 224, 224) as bytes."""
         c, data = self.config, self.sampler.data
@@ -138,7 +153,11 @@ class SyncNetTask:
     def loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Return the matching loss over the in-clip distance matrices."""
         c = self.config
-        frames = batch["faces"].float().unflatten(1, (WINDOW_FRAMES, 3)).transpose(1, 2)
+        # Colour before time, as the first convolution wants it, and channels last in memory for speed.
+        frames = batch["faces"].view(-1, WINDOW_FRAMES, 3, HEAD_PX, HEAD_PX).transpose(1, 2)
+        frames = frames.flatten(1, 2).float()
+        frames = frames.contiguous(memory_format=torch.channels_last)
+        frames = frames.view(len(frames), 3, WINDOW_FRAMES, HEAD_PX, HEAD_PX)
         shape = (c.clips_per_step, c.windows_per_clip, -1)
         audio = self.network.forward_audio(batch["mfcc"]).float().view(shape)
         face = self.network.forward_lip(frames).float().view(shape)
@@ -170,6 +189,11 @@ class GeneratorTask:
             expert.requires_grad_(False)
             expert.train(config.expert_mode == "train")
 
+    def begin(self) -> None:
+        """Take over the expert's audio layers if configured: they know visemes already."""
+        if self.config.audio_from_expert and self.expert is not None:
+            copy_audio_encoder(self.expert, self.network)
+
     def draw(self, rng: Rng) -> Batch:
         """Draw target and reference windows (N, 3 T, 96, 96) as bytes, the sound of each frame and window."""
         c, pair = self.config, _Pair([], [], [], [])
@@ -184,7 +208,7 @@ class GeneratorTask:
             "sync_mel": torch.from_numpy(np.stack(pair.sync_mel)),
         }
 
-    def _draw_window(self, rng: Rng, clip: object, start: int, pair: _Pair) -> None:
+    def _draw_window(self, rng: Rng, clip: ClipRecord, start: int, pair: _Pair) -> None:
         c, data = self.config, self.sampler.data
         last = data.last_start(clip)
         away = int(rng.integers(WINDOW_FRAMES, max(last - WINDOW_FRAMES, WINDOW_FRAMES + 1)))
@@ -222,6 +246,16 @@ class GeneratorTask:
         sync = losses.sync_loss(heard, self.expert.embed_faces(lower))
         figures["sync"] = sync.item()
         return (1 - c.sync_weight) * image + c.sync_weight * sync, figures
+
+
+def copy_audio_encoder(expert: LipSyncExpert, generator: Wav2Lip) -> None:
+    """Copy the expert's audio layers into a generator of the same width.
+
+    The expert has one residual unit more at 256 channels (its layer 11), which is left out.
+    """
+    layers = [layer for index, layer in enumerate(expert.audio_encoder) if index != _EXPERT_ONLY_AUDIO_LAYER]
+    for source, target in zip(layers, generator.audio_encoder, strict=True):
+        target.load_state_dict(source.state_dict())
 
 
 def _frames(windows: Tensor) -> Tensor:
