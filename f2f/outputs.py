@@ -35,6 +35,12 @@ def output_paths(request: Request, target: str) -> dict[str, Path]:
     return paths
 
 
+def placed_outputs(request: Request, target: str) -> Outputs:
+    """Return the outputs of a language as they lie in the output folder."""
+    video, subtitles, manifest, report = (output_paths(request, target)[suffix] for suffix in OUTPUT_SUFFIXES)
+    return Outputs(target, video, subtitles, manifest, report)
+
+
 def foreign_outputs(request: Request) -> list[Path]:
     """Return the output paths of ``request`` at which lies something that f2f did not put there."""
     paths = [path for target in request.targets for path in output_paths(request, target).values()]
@@ -68,8 +74,7 @@ def publish(request: Request, target: str, files: Mapping[str, Path]) -> Outputs
         made[digest] = {"name": path.name, "size": stored.stat().st_size}
         write_atomically(root / LEDGER_NAME, json.dumps(made, ensure_ascii=False, indent=1))
         _put(stored, path, link=suffix == ".mp4")
-    video, subtitles, manifest, report = (paths[suffix] for suffix in OUTPUT_SUFFIXES)
-    return Outputs(target, video, subtitles, manifest, report)
+    return placed_outputs(request, target)
 
 
 def foreign_words(path: Path) -> str:

@@ -24,7 +24,8 @@ from prefect.utilities.urls import url_for
 from f2f import pipeline
 from f2f.console import Observers
 from f2f.errors import F2FError
-from f2f.request import OUTPUT_SUFFIXES, Outputs, Request
+from f2f.outputs import placed_outputs
+from f2f.request import Outputs, Request
 from f2f.stage import Observer, SilentObserver
 from flows import artifacts
 from flows.environment import LOGGERS
@@ -115,8 +116,7 @@ def _run(request: Request, observer: Observer) -> list[Outputs]:
         # Asked first: each artifact would wait for a server that went away.
         reachable = ask_server(PREFECT_API_URL.value() or "").healthy
         for target in tasks.finished_targets if reachable else ():
-            files = [request.output_path(target, suffix) for suffix in OUTPUT_SUFFIXES]
-            outputs = Outputs(target, files[0], files[1], files[2], files[3])
+            outputs = placed_outputs(request, target)
             _optional("artifacts", partial(artifacts.publish, request.source, outputs))
 
 
