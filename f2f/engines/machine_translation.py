@@ -98,6 +98,8 @@ class Translator:
                 input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], num_beams=beams,
                 do_sample=False, max_new_tokens=n_new, max_length=None, **options,
             )  # fmt: skip
+        if self._forced_id is not None:  # older tokenizer files do not mark it as special
+            tokens = tokens.masked_fill(tokens == self._forced_id, self._tokenizer.pad_token_id)
         return [str(text).strip() for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
     def _with_target_token(self, sentence: str) -> str:

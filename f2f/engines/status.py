@@ -100,8 +100,8 @@ def is_reachable(url: str) -> bool:
 @functools.lru_cache(maxsize=64)
 def _probe(url: str, period: int) -> bool:
     del period  # only part of the cache's key
-    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "f2f"})
     try:
+        request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "f2f"})
         with urllib.request.urlopen(request, timeout=_PROBE_TIMEOUT_S) as answer:
             return 200 <= int(answer.status) < 400
     except (urllib.error.URLError, OSError, ValueError):

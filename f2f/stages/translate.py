@@ -240,6 +240,6 @@ def _remedies(source: Path | None, target: Language, statuses: tuple[EngineStatu
     name = f"{source.stem if source else 'NAME'}.{target.code}.srt"
     models = "; ".join(f"{one.name}: {one.reason}" for one in statuses if one.name != "captions")
     return (
-        f"nothing here can translate into {target}; either give a translation with --translation FILE (or put "
-        f"{name} beside the video), or make a model ready ({models})"
+        f"nothing here can translate into {target}; either give a translation with --translation FILE (or "
+        f"put {name} beside the video), or make a model ready ({models})"
     )
