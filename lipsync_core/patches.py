@@ -10,11 +10,12 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 
@@ -123,7 +124,7 @@ class PatchWriter:
         self._table_part.replace(table_path(self.path))
 
 
-def read_patches(path: Path | str) -> Iterator[tuple[int, FacePatch]]:
+def read_patches(path: Path | str) -> Generator[tuple[int, FacePatch], None, None]:
     """Yield (frame index, patch) of a file that `PatchWriter` wrote, one at a time.
 
     Raises:
@@ -139,7 +140,7 @@ def read_patches(path: Path | str) -> Iterator[tuple[int, FacePatch]]:
     n_read = 0
     try:
         for row, face in zip(rows, faces, strict=True):
-            yield int(row["frame"]), FacePatch(_box(row["box"]), face, float(row["opacity"]))
+            yield row.frame, FacePatch(row.box, face, row.opacity)
             n_read += 1
     except ValueError as exc:
         raise MediaError(
@@ -150,18 +151,27 @@ def read_patches(path: Path | str) -> Iterator[tuple[int, FacePatch]]:
         rows.close()
 
 
-def _read_table(path: Path) -> Generator[dict[str, Any], None, None]:
+@dataclass(frozen=True)
+class _Row:
+    """One line of the table."""
+
+    frame: int
+    box: tuple[int, int, int, int]
+    opacity: float
+
+
+def _read_table(path: Path) -> Generator[_Row, None, None]:
     try:
         with path.open(encoding="utf-8") as file:
             header = json.loads(file.readline())
-            if header.get("format") != FORMAT or header.get("version") != FORMAT_VERSION:
+            if not isinstance(header, dict) or (header.get("format"), header.get("version")) != (
+                FORMAT,
+                FORMAT_VERSION,
+            ):
                 raise MediaError(f"{path} is no table of {FORMAT} in version {FORMAT_VERSION}")
             for line in file:
-                yield json.loads(line)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as exc:
+                row = json.loads(line)
+                x1, y1, x2, y2 = (int(v) for v in row["box"])
+                yield _Row(int(row["frame"]), (x1, y1, x2, y2), float(row["opacity"]))
+    except (OSError, ValueError, TypeError, KeyError) as exc:  # ValueError: broken JSON or text
         raise MediaError(f"cannot read {path}, the table of a patch video: {exc}") from exc
-
-
-def _box(values: list[int]) -> tuple[int, int, int, int]:
-    x1, y1, x2, y2 = values
-    return x1, y1, x2, y2

@@ -22,6 +22,7 @@ from lipsync_core.media import (
     MediaInfo,
     VideoStream,
     VideoWriter,
+    measure_duration,
     probe_media,
     read_audio,
     read_frames,
@@ -122,7 +123,10 @@ def sync_video(
         preset=settings.preset,
         sample_aspect_ratio=source.stream.sample_aspect_ratio,
         extra_inputs=[["-i", f"file:{audio}"]],
-        output_args=sound_args(synthetic_note(syncer.name), fits_picture=not syncer.parity),
+        output_args=sound_args(
+            synthetic_note(syncer.name),
+            None if syncer.parity else float(source.n_frames_expected / source.fps),
+        ),
     )
     first = next(pictures)
     height, width = first.frame_bgr.shape[:2]
@@ -173,14 +177,15 @@ def _published_pictures(
         yield _Picture(frame, True, True)
 
 
-def sound_args(note: str, fits_picture: bool) -> list[str]:
+def sound_args(note: str, length_s: float | None) -> list[str]:
     """Return ffmpeg output options: input 1's sound as AAC and the note.
 
     Args:
         note: goes into the metadata.
-        fits_picture: cut the sound, or fill it up with silence, to the length of the picture.
+        length_s: cut the sound, or fill it up with silence, to this length.
     """
-    fit = ["-af", "apad", "-shortest"] if fits_picture else []
+    # -shortest ends the silence should the picture prove shorter (a damaged tail); it is too coarse alone.
+    fit = [] if length_s is None else ["-af", f"apad,atrim=end={length_s:.6f}", "-shortest"]
     return [
         "-map", "1:a:0", *fit, "-c:a", "aac", "-b:a", "192k",
         "-map_metadata", "-1", "-metadata", f"comment={note}",
@@ -227,11 +232,12 @@ def open_source(face: Path | str, audio: Path | str, out: Path | str, length: st
     fps = picture.video.fps
     is_image = _is_image(picture)
     loops = is_image or length == "audio"
-    longer_s = sound.duration_s - picture.duration_s
+    picture_s = measure_duration(face, str(picture.video.index))  # the container may end with its sound
+    longer_s = sound.duration_s - picture_s
     notices = []
     if not loops and longer_s > 1 / fps:
         notices.append(f"speech is {longer_s:.2f} s longer than the video and is cut there")
-    seconds = sound.duration_s if loops else picture.duration_s
+    seconds = sound.duration_s if loops else picture_s
     return Source(Path(face), picture.video, fps, max(1, round(seconds * fps)), loops, tuple(notices))
 
 

@@ -7,14 +7,8 @@ parsed). All times are seconds after the container's start, which audio and vide
 from lipsync_core.media.audio import read_audio, read_wav, write_wav
 from lipsync_core.media.ffmpeg import ffmpeg_path, run_ffmpeg
 from lipsync_core.media.frames import read_frames, read_frames_backwards
-from lipsync_core.media.probe import (
-    AudioStream,
-    MediaInfo,
-    SubtitleStream,
-    VideoStream,
-    measure_duration,
-    probe_media,
-)
+from lipsync_core.media.probe import MediaInfo, measure_duration, probe_media
+from lipsync_core.media.streams import AudioStream, SubtitleStream, VideoStream
 from lipsync_core.media.writer import EncodeOptions, VideoWriter
 
 __all__ = [

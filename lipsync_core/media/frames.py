@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from lipsync_core.errors import MediaError
 from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, input_argument, stop_process
-from lipsync_core.media.probe import VideoStream, probe_media
+from lipsync_core.media.probe import probe_media
+from lipsync_core.media.streams import VideoStream
 
 logger = logging.getLogger(__name__)
 

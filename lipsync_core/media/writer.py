@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from lipsync_core.errors import InvalidInputError, MediaError
 from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, stop_process
-from lipsync_core.media.probe import default_colour_matrix
+from lipsync_core.media.streams import default_colour_matrix
 
 MAX_CRF = 18  # visually lossless for x264; a larger number would be worse
 _COLOUR_TAGS = {"bt709": "bt709", "bt601": "smpte170m"}

@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from synthetic import astronaut_frame
+
 from lipsync_core.errors import InvalidInputError, MissingModelError
 from lipsync_core.faces import load_detector
 from lipsync_core.faces.centerface import CenterFace, FaceBox, decode, iou
-from synthetic import astronaut_frame
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic import ffmpeg, make_clip
+
 from lipsync_core.errors import InvalidInputError, MediaError
 from lipsync_core.media import read_audio, read_wav, write_wav
-from synthetic import ffmpeg, make_clip
 
 
 def test_wav_round_trip(tmp_path: Path) -> None:
@@ -51,8 +52,8 @@ def test_resampling_and_mixing_keep_pitch_and_level(tmp_path: Path) -> None:
 def test_streams_are_chosen_and_missing_ones_named(tmp_path: Path) -> None:
     clip, two = make_clip(tmp_path / "in.mp4", 0.5), tmp_path / "two.mkv"
     ffmpeg(
-        "-i", clip, "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-map", "0:v", "-map", "0:a", "-map", "1:a",
-        "-t", "0.5", "-c:v", "copy", "-c:a", "pcm_s16le", two,
+        "-i", clip, "-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-map", "0:v", "-map", "0:a",
+        "-map", "1:a", "-t", "0.5", "-c:v", "copy", "-c:a", "pcm_s16le", two,
     )  # fmt: skip
     assert np.abs(read_audio(two, stream=0)).max() > 0.05
     assert np.abs(read_audio(two, stream=1)).max() == 0.0

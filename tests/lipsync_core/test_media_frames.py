@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic import ffmpeg, make_clip
+
 from lipsync_core.errors import MediaError
 from lipsync_core.media import probe_media, read_audio, read_frames, read_frames_backwards
-from synthetic import ffmpeg, make_clip
 
 
 def make_counter(path: Path, n_frames: int, fps: str = "25", *options: str) -> Path:
@@ -75,8 +76,10 @@ def test_picture_and_sound_share_time_zero(tmp_path: Path) -> None:
     """A flash and a click at 1 s stay together however late either stream starts."""
     clip, late_video, late_audio = (tmp_path / f"{n}.mkv" for n in ("in", "video", "audio"))
     ffmpeg(
-        "-f", "lavfi", "-i", "color=black:size=64x48:rate=25:duration=2,drawbox=color=white:t=fill:enable='gte(t,1)'",
-        "-f", "lavfi", "-i", "aevalsrc='if(gte(t,1),0.5,0)':s=16000:d=2", "-c:v", "libx264", "-c:a", "pcm_s16le", clip,
+        "-f", "lavfi", "-i", "color=black:size=64x48:rate=25:duration=2,"
+        "drawbox=color=white:t=fill:enable='gte(t,1)'",
+        "-f", "lavfi", "-i", "aevalsrc='if(gte(t,1),0.5,0)':s=16000:d=2", "-c:v", "libx264",
+        "-c:a", "pcm_s16le", clip,
     )  # fmt: skip
     ffmpeg(
         "-itsoffset", "0.4", "-i", clip, "-i", clip, "-map", "0:v", "-map", "1:a", "-c", "copy", late_video

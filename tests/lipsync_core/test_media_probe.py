@@ -6,10 +6,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from synthetic import ffmpeg, make_clip
+
 from lipsync_core.errors import MediaError
 from lipsync_core.media import measure_duration, probe_media, read_audio, read_frames
-from lipsync_core.media.probe import _constant_rate, _rate, default_colour_matrix
-from synthetic import ffmpeg, make_clip
+from lipsync_core.media.streams import _constant_rate, _rate, default_colour_matrix
 
 
 def test_plain_clip(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from lipsync_core.errors import InvalidInputError, MediaError
 from lipsync_core.media import EncodeOptions, VideoWriter, probe_media, read_frames, write_wav
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from synthetic import astronaut_frame
+
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.faces.geometry import crop_resized
 from lipsync_core.faces.pasting import FacePatch, lower_face_mask, paste
-from synthetic import astronaut_frame
 
 BOX = (150, 70, 240, 200)
 

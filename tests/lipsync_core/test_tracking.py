@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from synthetic import astronaut_frame
+
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.faces import CenterFace, FaceBox, TrackingOptions, track_faces
 from lipsync_core.faces.cuts import CutDetector
-from synthetic import astronaut_frame
 
 WIDTH, HEIGHT = 640, 360
 Scene = Callable[[int], list[FaceBox]]
