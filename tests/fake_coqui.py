@@ -69,7 +69,7 @@ class FakeTTS:
 def install(monkeypatch: pytest.MonkeyPatch) -> list[FakeTTS]:
     """Make ``from TTS.api import TTS`` give the stand-in; return the list of instances made from now on."""
     FakeTTS.made = []
-    for name in ("TTS", "TTS.api", "torchaudio"):
+    for name in ("TTS", "TTS.api", "torchaudio", "torchcodec"):
         module = types.ModuleType(name)
         module.__spec__ = importlib.machinery.ModuleSpec(name, None)
         monkeypatch.setitem(sys.modules, name, module)

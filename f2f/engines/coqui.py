@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 XTTS_V2 = "tts_models/multilingual/multi-dataset/xtts_v2"
 XTTS_LICENCE = "Coqui Public Model License 1.0.0 (XTTS v2, non-commercial use only)"
 INSTALL = "pip install 'f2f[tts]'"
+_PACKAGES = ("TTS", "torchaudio", "torchcodec")  # coqui-tts asks for the other two only when imported
 _HUB_REPOSITORY = "tts-hub/XTTS-v2"  # where coqui-tts 0.28 fetches it from
 _HUB_URL = f"https://huggingface.co/{_HUB_REPOSITORY}/resolve/main/config.json"
 _AGREE = (
@@ -45,7 +46,7 @@ def status(language: str | None = None, model: str | None = None, profile: str =
     """Say whether coqui can speak ``language`` (None: any) with ``model`` here. Nothing is loaded."""
     model = model or XTTS_V2
     folder = Path(model).expanduser()
-    missing = [name for name in ("TTS", "torchaudio") if not has_package(name)]
+    missing = [name for name in _PACKAGES if not has_package(name)]
     if missing:
         return _status(model, ready=False, reason=f"missing ({' and '.join(missing)}): {INSTALL}")
     if folder.is_dir():
@@ -164,8 +165,8 @@ class CoquiEngine:
     ) -> None:
         try:
             from TTS.api import TTS
-        except ImportError as error:
-            raise EngineUnavailableError(f"coqui cannot be imported ({error}): {INSTALL}") from error
+        except (ImportError, OSError, RuntimeError) as error:  # a torchaudio for another torch: OSError
+            raise EngineUnavailableError(f"coqui cannot be imported ({_words(error)}): {INSTALL}") from error
         self._model, self._language, self._voice = model or XTTS_V2, _code(language), voice
         folder = Path(self._model).expanduser()
         # Without this the library would ask on a terminal that may not be there.
@@ -178,9 +179,7 @@ class CoquiEngine:
         try:
             self._tts: Any = TTS(**where, progress_bar=False).to(device)
         except Exception as error:
-            raise EngineUnavailableError(
-                f"coqui cannot load {self._model}: {type(error).__name__}: {error}"
-            ) from error
+            raise EngineUnavailableError(f"coqui cannot load {self._model}: {_words(error)}") from error
         self._speakers: list[str] = list(self._tts.speakers or [])
         if voice is not None and voice not in self._speakers:
             allowed = ", ".join(self._speakers) or "none: it has a single voice"
@@ -218,7 +217,7 @@ class CoquiEngine:
         try:
             samples = self._tts.tts(**arguments)
         except Exception as error:
-            raise SpeechProblemError(f"coqui: {type(error).__name__}: {error}") from error
+            raise SpeechProblemError(f"coqui: {_words(error)}") from error
         rate = int(self._tts.synthesizer.output_sample_rate)
         waveform = _checked(samples, rate)
         write_wav(wav, waveform, rate)
@@ -227,6 +226,12 @@ class CoquiEngine:
     def close(self) -> None:
         """Let the model go."""
         self._tts = None
+
+
+def _words(error: Exception) -> str:
+    """Return kind and message of a foreign error in one line of bounded length."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def _weights_path(folder: Path) -> Path:

@@ -210,11 +210,12 @@ def test_useless_sound_is_a_problem(
 @pytest.mark.usefixtures("made", "agreed")
 def test_loader_failure_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: fake.FakeTTS, device: str) -> None:
-        raise RuntimeError("CUDA is not here")
+        raise RuntimeError("CUDA is not here\n" + "and more words, " * 100)
 
     monkeypatch.setattr(fake.FakeTTS, "to", fail)
-    with pytest.raises(EngineUnavailableError, match=r"cannot load .*xtts_v2: RuntimeError: CUDA"):
+    with pytest.raises(EngineUnavailableError, match=r"cannot load .*xtts_v2: RuntimeError: CUDA") as caught:
         CoquiEngine("hi")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
 @pytest.mark.usefixtures("made", "agreed")
@@ -223,7 +224,13 @@ def test_info_states_the_licence() -> None:
     assert info.name == "coqui" and "non-commercial" in info.licence and info.detail == XTTS_V2
 
 
-@pytest.mark.skipif(importlib.util.find_spec("TTS") is None, reason="coqui-tts is not installed here")
+needs_coqui = pytest.mark.skipif(
+    importlib.util.find_spec("TTS") is None, reason="coqui-tts is not installed here: pip install 'f2f[tts]'"
+)
+
+
+@needs_coqui
+@pytest.mark.filterwarnings("ignore")  # the library's own
 def test_the_stand_in_has_the_librarys_own_signatures() -> None:
     from TTS.api import TTS
 
@@ -231,3 +238,23 @@ def test_the_stand_in_has_the_librarys_own_signatures() -> None:
     wanted = set(inspect.signature(fake.FakeTTS.__init__).parameters)
     assert wanted <= set(inspect.signature(TTS.__init__).parameters)
     assert all(hasattr(TTS, name) for name in ("speakers", "is_multi_speaker", "is_multi_lingual", "to"))
+
+
+@needs_coqui
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the library's own
+def test_the_library_itself_speaks_from_random_weights(tmp_path: Path) -> None:
+    from tiny_xtts import SPEAKERS, make_tiny_xtts
+
+    folder = make_tiny_xtts(tmp_path / "tiny")
+    assert coqui.status("hi", str(folder)).ready
+    engine = CoquiEngine("hi", str(folder))
+    assert [engine.choose_voice(profile) for profile in (WOMAN, MAN)] == list(SPEAKERS)
+    spoken = engine.say("नमस्ते दुनिया", WOMAN, tmp_path / "a.wav")
+    assert spoken.sample_rate_hz == 24_000 and 0.1 < spoken.duration_s < 3
+    engine.say("नमस्ते दुनिया", WOMAN, tmp_path / "b.wav")
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    with pytest.raises(SpeechProblemError, match="NotImplementedError"):
+        engine.say("2024 में", WOMAN, tmp_path / "c.wav")
+    with pytest.raises(UsageError, match="no voice 'Nobody'"):
+        CoquiEngine("hi", str(folder), voice="Nobody")
