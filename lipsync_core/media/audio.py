@@ -46,9 +46,10 @@ def read_audio(path: Path | str, sample_rate_hz: int = 16_000, stream: int = 0) 
         raise MediaError(f"{path} has no audio stream {stream}: {have}")
     # Down-mixing with weights that sum to 1: the mean of stereo; of surround, the centre counts more.
     mono = f"out_chlayout=mono:rematrix_maxval=1.0:out_sample_rate={sample_rate_hz}"
+    resample = f"aresample=async=1:first_pts=0:{mono}"
     command = [
         ffmpeg_path(), *QUIET, "-max_error_rate", "1", "-i", input_argument(path),
-        "-map", f"0:{info.audio[stream].index}", "-af", f"aresample=async=1:first_pts=0:{mono}", "-f", "f32le", "pipe:1",
+        "-map", f"0:{info.audio[stream].index}", "-af", resample, "-f", "f32le", "pipe:1",
     ]  # fmt: skip
     with tempfile.TemporaryFile() as file:
         done = subprocess.run(

@@ -20,6 +20,8 @@ from lipsync_core.inference import LipSyncer, generate_faces, load, opacity_at, 
 from lipsync_core.mel_stream import MelStream
 from lipsync_core.models import Wav2Lip
 
+torch.set_num_threads(1)  # waiting threads cost more than they bring on networks this small
+
 WIDTH, HEIGHT = 160, 120
 FACE = FaceBox(40, 20, 100, 90, 0.9)
 

@@ -19,11 +19,13 @@ from lipsync_core.media import probe_media, read_audio, read_frames
 from lipsync_core.models import SyncNet, Wav2Lip
 from lipsync_core.sync import frames_back_and_forth
 
+torch.set_num_threads(1)  # waiting threads cost more than they bring on networks this small
+
 ROOT = Path(__file__).resolve().parents[2]
 # Everything that is not in the base dependencies (nor needed by them) and might creep in.
 OPTIONAL = (
     "whisper", "transformers", "TTS", "prefect", "pydantic", "typer", "rich", "yaml", "skimage", "librosa",
-    "scipy", "face_alignment", "onnx", "onnxruntime", "pysubs2", "jinja2_templates", "langcodes", "pocketsphinx",
+    "scipy", "face_alignment", "onnx", "onnxruntime", "pysubs2", "langcodes", "pocketsphinx",
     "espeakng_loader", "sentencepiece", "f2f", "flows",
 )  # fmt: skip
 BLOCKED = f"""

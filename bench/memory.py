@@ -1,0 +1,99 @@
+"""Peak memory of ``python -m lipsync_core sync`` on a short and a long clip of the same size.
+
+    python bench/memory.py CLIP [--weights NAME] [--seconds 30 300] [--height 0]
+
+CLIP is any video with a face and sound; it is looped to both lengths. Linux only (reads /proc).
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from lipsync_core.media import run_ffmpeg
+
+SAMPLE_INTERVAL_S = 0.05
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--weights", default="auto")
+    parser.add_argument("--seconds", type=int, nargs="+", default=[30, 300])
+    parser.add_argument("--height", type=int, default=0, help="scale the clip to this many lines first")
+    args = parser.parse_args()
+    print("| clip | wall s | peak of python, MiB | peak of python and ffmpeg together, MiB |")
+    print("|---|---|---|---|")
+    peaks = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seconds in args.seconds:
+            clip = looped(args.clip, Path(folder) / f"{seconds}.mp4", seconds, args.height)
+            began = time.monotonic()
+            own, together = peak_memory_mib(clip, Path(folder) / "out.mp4", args.weights)
+            print(
+                f"| {seconds} s | {time.monotonic() - began:.0f} | {own:.0f} | {together:.0f} |", flush=True
+            )
+            peaks.append((own, together))
+    print(f"\nlongest to shortest: {peaks[-1][0] / peaks[0][0]:.3f} (python), ", end="")
+    print(f"{peaks[-1][1] / peaks[0][1]:.3f} (together)")
+
+
+def looped(source: Path, target: Path, seconds: int, height: int) -> Path:
+    scale = ["-vf", f"scale=-2:{height}"] if height else []
+    run_ffmpeg(
+        ["-stream_loop", "-1", "-i", str(source), "-t", str(seconds), *scale,
+         "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac", str(target)],
+        what=f"looping {source}",
+    )  # fmt: skip
+    return target
+
+
+def peak_memory_mib(clip: Path, out: Path, weights: str) -> tuple[float, float]:
+    """Return the peaks of the command's own process and of its whole process tree."""
+    command = [sys.executable, "-m", "lipsync_core", "sync", "--face", str(clip), "--audio", str(clip)]
+    command += ["-o", str(out), "--weights", weights]
+    own = together = 0.0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        output: list[str] = []
+        assert process.stdout is not None
+        reader = threading.Thread(target=output.extend, args=(process.stdout,), daemon=True)
+        reader.start()
+        while process.poll() is None:
+            sizes = tree_sizes_mib(process.pid)
+            own, together = max(own, sizes.get(process.pid, 0.0)), max(together, sum(sizes.values()))
+            time.sleep(SAMPLE_INTERVAL_S)
+        reader.join()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed")
+    print(*(line.rstrip() for line in output), sep="\n", file=sys.stderr)
+    return own, together
+
+
+def tree_sizes_mib(root: int) -> dict[int, float]:
+    """Return the resident memory of a process and all below it, by process id."""
+    sizes: dict[int, float] = {}
+    waiting = [root]
+    while waiting:
+        number = waiting.pop()
+        try:
+            status = Path(f"/proc/{number}/status").read_text()
+            tasks = list(Path(f"/proc/{number}/task").iterdir())
+            children = [int(c) for task in tasks for c in (task / "children").read_text().split()]
+        except OSError:  # gone meanwhile
+            continue
+        resident = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
+        if resident:
+            sizes[number] = int(resident[0]) / 1024
+        waiting.extend(children)
+    return sizes
+
+
+if __name__ == "__main__":
+    main()
