@@ -86,7 +86,7 @@ def embedded_notice(weights: Weights) -> str | None:
     """What a person must know of the weights; None when the published ones are used."""
     if not weights.is_embedded:
         return None
-    return f"{_EMBEDDED_NOTICES[weights.kind]} (`f2f doctor` says how to get those)"
+    return f"{_EMBEDDED_NOTICES[weights.kind]} (how to get those: f2f doctor)"
 
 
 def weights_engine(weights: Weights) -> EngineInfo:

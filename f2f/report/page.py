@@ -113,7 +113,7 @@ def faceless_spans(job: Job) -> list[tuple[float, float]]:
     if not seen:
         return []
     spans, end_s = [], 0.0
-    for start_s, stop_s in [*sorted(seen), (job.muxed.duration_s, job.muxed.duration_s)]:
+    for start_s, stop_s in [*sorted(seen), (job.video.duration_s, job.video.duration_s)]:
         if start_s - end_s >= _MIN_FACELESS_S:
             spans.append((end_s, start_s))
         end_s = max(end_s, stop_s)
@@ -128,6 +128,11 @@ def engine_rows(job: Job) -> list[EngineRow]:
 def tempo_words(entry: SegmentEntry) -> str:
     """Return ``"1.12×"``, or a dash where nothing was said."""
     return f"{entry.fit.tempo:.2f}×" if entry.fit else "–"
+
+
+def signed(number: int) -> str:
+    """Return ``"+2"``, ``"−1"`` or ``"0"``."""
+    return f"{number:+d}".replace("-", "−") if number else "0"
 
 
 def size_words(n_bytes: int) -> str:
@@ -150,7 +155,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(clock=clock, tempo=tempo_words, size=size_words)
+    environment.filters.update(clock=clock, signed=signed, size=size_words, tempo=tempo_words)
     return environment
 
 
