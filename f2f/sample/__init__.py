@@ -170,6 +170,7 @@ def _film(video: Path, spoken: _Spoken, scratch: Path, observer: Observer) -> No
     sound = scratch / "sound.wav"
     write_wav(sound, spoken.waveform, spoken.sample_rate_hz)
     options = EncodeOptions(
+        preset="veryfast",
         extra_inputs=(("-i", f"file:{sound}"),),
         output_args=(
             "-map", "1:a:0", "-c:a", "aac", "-b:a", "128k", "-ar", "48000",

@@ -21,6 +21,7 @@ WIDTH, HEIGHT = 640, 480
 _HEAD = (226.0, 112.0)
 _NECK = (228.0, 205.0)
 _HEAD_RADII = (62.0, 150.0)  # moves as a whole within the first, not at all beyond the second
+_COARSE = 4
 _ZOOM = 1.34  # leaves 20 pixels of portrait around the picture for the camera to move in
 _LEFT, _TOP = 17.0, 6.0  # portrait pixel at the picture's upper left corner
 
@@ -35,10 +36,11 @@ class Portrait:
             raise EngineUnavailableError("the sample needs scikit-image: pip install scikit-image") from error
         portrait_rgb: Frame = data.astronaut()  # type: ignore[no-untyped-call,unused-ignore]
         self._picture: Frame = np.ascontiguousarray(portrait_rgb[:, :, ::-1])
-        x, y = np.meshgrid(np.arange(WIDTH) / _ZOOM + _LEFT, np.arange(HEIGHT) / _ZOOM + _TOP)
-        self._x, self._y = x.astype(np.float32), y.astype(np.float32)
+        self._x, self._y = _portrait_coordinates(WIDTH, HEIGHT)
+        # The motion is smooth, so it is computed for every fourth pixel and enlarged.
+        self._coarse_x, self._coarse_y = _portrait_coordinates(WIDTH // _COARSE, HEIGHT // _COARSE)
         inner, outer = _HEAD_RADII
-        distance = np.hypot(self._x - _HEAD[0], (self._y - _HEAD[1]) / 1.15)
+        distance = np.hypot(self._coarse_x - _HEAD[0], (self._coarse_y - _HEAD[1]) / 1.15)
         fall = np.clip((outer - distance) / (outer - inner), 0, 1)
         self._moves = (fall * fall * (3 - 2 * fall)).astype(np.float32)
 
@@ -50,23 +52,33 @@ class Portrait:
         zoom = 1 + 0.006 * math.sin(2 * math.pi * time_s / 17)  # the camera's operator breathes
         x = (x - 256) * np.float32(zoom) + np.float32(256 + 1.2 * math.sin(2 * math.pi * time_s / 9.1))
         y = (y - 200) * np.float32(zoom) + np.float32(200 + 0.8 * math.sin(2 * math.pi * time_s / 7.3 + 1))
+        size = (WIDTH, HEIGHT)
+        x = self._x + cv2.resize(x - self._coarse_x, size, interpolation=cv2.INTER_LINEAR)
+        y = self._y + cv2.resize(y - self._coarse_y, size, interpolation=cv2.INTER_LINEAR)
         moved = cv2.remap(self._picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
         return np.asarray(moved, np.uint8)
 
     def _head(self, time_s: float) -> tuple[Coordinates, Coordinates]:
-        """Return where in the portrait each pixel comes from: the head turns about the neck and nods."""
+        """Return where every fourth pixel comes from: the head turns about the neck and nods."""
         wave = 2 * math.pi * time_s
         angle = math.radians(1.8 * math.sin(wave / 5.3) + 0.7 * math.sin(wave / 2.1 + 0.5))
         sway = 3.0 * math.sin(wave / 4.1 + 0.8)
         nod = 2.2 * math.sin(wave / 1.7) * (0.6 + 0.4 * math.sin(wave / 6.7))
         nearer = 1 + 0.012 * math.sin(wave / 7.9 + 2)
         cos, sin = math.cos(angle) / nearer, math.sin(angle) / nearer
-        dx, dy = self._x - np.float32(_NECK[0] + sway), self._y - np.float32(_NECK[1] + nod)
+        own_x, own_y = self._coarse_x, self._coarse_y
+        dx, dy = own_x - np.float32(_NECK[0] + sway), own_y - np.float32(_NECK[1] + nod)
         turned_x = np.float32(cos) * dx + np.float32(sin) * dy + np.float32(_NECK[0])
         turned_y = np.float32(-sin) * dx + np.float32(cos) * dy + np.float32(_NECK[1])
-        x = self._x + self._moves * (turned_x - self._x)
-        y = self._y + self._moves * (turned_y - self._y)
-        return x.astype(np.float32), y.astype(np.float32)
+        return own_x + self._moves * (turned_x - own_x), own_y + self._moves * (turned_y - own_y)
+
+
+def _portrait_coordinates(width: int, height: int) -> tuple[Coordinates, Coordinates]:
+    """Return the place in the portrait of each of ``width`` × ``height`` pixel centres of the picture."""
+    columns = (np.arange(width) + 0.5) * (WIDTH / width) - 0.5
+    rows = (np.arange(height) + 0.5) * (HEIGHT / height) - 0.5
+    x, y = np.meshgrid(columns / _ZOOM + _LEFT, rows / _ZOOM + _TOP)
+    return x.astype(np.float32), y.astype(np.float32)
 
 
 def draw_slide(title: str, facts: Sequence[tuple[str, str]]) -> Frame:

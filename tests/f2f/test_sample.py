@@ -145,7 +145,7 @@ def test_never_overwrites_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(UsageError, match=r"already there: .*lecture\.hi\.srt.*--force"):
         make_sample(tmp_path / "lecture.mp4")
     assert [file.name for file in tmp_path.iterdir()] == ["lecture.hi.srt"]
-    monkeypatch.setattr(sample, "DURATION_S", 24.0)
+    monkeypatch.setattr(sample, "FPS", Fraction(2))
     monkeypatch.setattr(Portrait, "frame", lambda self, time_s: np.zeros((480, 640, 3), np.uint8))
     assert make_sample(tmp_path / "lecture.mp4", force=True).captions["hi"] == mine
     assert mine.read_text(encoding="utf-8").startswith("1\n00:00:00,600")
