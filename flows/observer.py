@@ -83,6 +83,7 @@ class PrefectObserver:
     store: ProgressStore = field(default_factory=PrefectProgressStore)
     now_s: Callable[[], float] = time.monotonic
     _bars: dict[str, _Bar] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
 
     def stage_started(self, stage: str, target_language: str | None) -> None:
         """Begin to count the time until the first bar."""
@@ -110,8 +111,13 @@ class PrefectObserver:
         if bar is not None and bar.artifact_id is not None:
             name = task_run_name(stage, bar.target_language)
             self.store.update(bar.artifact_id, 100.0, f"{name}: done in {seconds:.1f} s")
-        logger.info("%s %s after %.1f s", stage, "found its stored result" if reused else "finished", seconds)
+        if reused:
+            logger.info("%s: stored already", stage)
+        else:
+            logger.info("%s: done in %.1f s", stage, seconds)
 
     def notice(self, text: str) -> None:
-        """Log it with the run."""
-        logger.warning("%s", text)
+        """Log it with the run, once."""
+        if text not in self._told:
+            self._told.add(text)
+            logger.warning("%s", text)

@@ -1,6 +1,8 @@
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import pytest
+
 from flows.observer import UPDATE_INTERVAL_S, PrefectObserver
 
 
@@ -67,3 +69,10 @@ def test_progress_of_a_stage_that_never_started_is_ignored() -> None:
     bars = Bars()
     PrefectObserver(Path("lecture.mp4"), bars).stage_progress("mux", 1, 2, "frames")
     assert bars.calls == []
+
+
+def test_notices_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    observer = PrefectObserver(Path("lecture.mp4"), Bars())
+    for text in ("a lesser engine", "a lesser engine", "overflow"):
+        observer.notice(text)
+    assert [record.message for record in caplog.records] == ["a lesser engine", "overflow"]

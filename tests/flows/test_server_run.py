@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-RUN_S = 150
+RUN_S = 240
 STATISTICS_OFF = ("DO_NOT_TRACK", "CI", "GITHUB_ACTIONS")
 
 
@@ -153,9 +153,9 @@ def drive(server: Server, tmp_path: Path) -> Callable[..., dict[str, Any]]:
 def test_a_translation_shows_in_prefect(server: Server, tmp_path: Path) -> None:
     folder = tmp_path / "physics"
     folder.mkdir()
-    source = make_talking_face(folder / "lecture.mp4", 2.5)
+    source = make_talking_face(folder / "lecture.mp4", 1.2)
     for language, text in (("en", "Good morning to you all."), ("hi", "आप सभी को सुप्रभात।")):
-        captions = f"1\n00:00:00,200 --> 00:00:02,000\n{text}\n"
+        captions = f"1\n00:00:00,100 --> 00:00:01,100\n{text}\n"
         (folder / f"lecture.{language}.srt").write_text(captions, encoding="utf-8")
     command = [sys.executable, "-m", "f2f", "translate", str(source), "--to", "hi", "--profile", "embedded"]
     first = subprocess.run(
@@ -168,12 +168,9 @@ def test_a_translation_shows_in_prefect(server: Server, tmp_path: Path) -> None:
     assert run["state"]["message"] == "lecture.hi.mp4"
     assert set(run["tags"]) == {"f2f", "hi", "physics"}
     assert run["parameters"]["config"]["profile"] == "embedded"
-    shared, own = (
-        ("probe", "transcribe"),
-        ("translate", "synthesize", "fit", "lipsync", "mux", "evaluate", "report"),
-    )
     tasks = server.tasks(run)
-    assert set(tasks) == {*shared, *(f"{stage} → hi" for stage in own)}
+    own = ("translate", "synthesize", "fit", "lipsync", "mux", "evaluate", "report")
+    assert {"probe", "transcribe", *(f"{stage} → hi" for stage in own)} <= set(tasks)
     assert {task["state_type"] for task in tasks.values()} == {"COMPLETED"}
     before = [each["id"] for each in tasks["lipsync → hi"]["task_inputs"]["wait_for"]]
     assert before == [tasks["fit → hi"]["id"]]
