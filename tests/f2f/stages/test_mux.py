@@ -15,7 +15,7 @@ from made_results import (
     make_translation,
     untouched_lips,
 )
-from synthetic import astronaut_frame, ffmpeg, make_clip
+from synthetic import astronaut_frame, ffmpeg, make_clip, write_wav
 
 from f2f.config import MuxConfig
 from f2f.errors import StageError
@@ -190,6 +190,23 @@ def test_late_sound_stays_late_in_the_original_track(tmp_path: Path) -> None:
     wave = np.abs(read_audio(output, 16_000, 1))
     assert wave[: int(0.55 * 16_000)].max() < 0.01
     assert wave[int(0.65 * 16_000) : int(1.9 * 16_000)].max() > 0.05
+
+
+@pytest.mark.parametrize("codec", ["aac", "flac"])
+def test_both_sounds_start_together(tmp_path: Path, codec: str) -> None:
+    source = tmp_path / "chirp.mkv"
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=2",
+        "-f", "lavfi", "-i", "aevalsrc=0.4*sin(2*PI*(200+400*t)*t):sample_rate=48000:duration=2",
+        "-pix_fmt", "yuv420p", "-c:a", codec, source,
+    )  # fmt: skip
+    _, _, inputs = muxed(source, tmp_path)
+    write_wav(inputs.fitted_folder / inputs.fitted.wav, read_audio(source, 48_000), 48_000)
+    result = mux(inputs, FAST, context_in(tmp_path / "again", "mux")[0])
+    dub, original = (read_audio(tmp_path / "again" / result.video, 16_000, k)[1600:28_000] for k in (0, 1))
+    spectrum = np.fft.rfft(dub, 65_536) * np.conj(np.fft.rfft(original, 65_536))
+    lag = int(np.argmax(np.fft.irfft(spectrum)))
+    assert min(lag, 65_536 - lag) <= 16, "at most 1 ms"
 
 
 def test_overflow_keeps_the_last_picture(tmp_path: Path) -> None:
