@@ -35,4 +35,4 @@ def _open_vocabularies() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         for name in ("multilingual", "gpt2"):
-            get_encoding(name)
+            get_encoding(name=name, num_languages=99)  # as its tokenizer asks, or it is read again
