@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from f2f.config import SynthesizeConfig
+from f2f.engines.coqui_clone import add_clone
 from f2f.engines.speech import SpeakerProfile, SpeechProblemError, Spoken
 from f2f.engines.status import EngineStatus, downloads_allowed, has_package, is_reachable, package_version
 from f2f.errors import EngineUnavailableError, UsageError
@@ -206,22 +207,23 @@ class CoquiEngine:
 
         from lipsync_core.media import write_wav
 
-        arguments: dict[str, Any] = {"text": text, "split_sentences": True}
-        if self._tts.is_multi_lingual:
-            arguments["language"] = self._language
-        if speaker.reference is not None:
-            arguments["speaker_wav"] = [str(speaker.reference)]
-        elif self._speakers:
-            arguments["speaker"] = self.choose_voice(speaker)
         torch.manual_seed(_SEED)  # the model samples; the same text must give the same take
         try:
-            samples = self._tts.tts(**arguments)
-        except Exception as error:
+            samples = self._tts.tts(text=text, split_sentences=True, **self._manner(speaker))
+        except Exception as error:  # for one, XTTS v2 raises NotImplementedError at Hindi digits
             raise SpeechProblemError(f"coqui: {_words(error)}") from error
         rate = int(self._tts.synthesizer.output_sample_rate)
         waveform = _checked(samples, rate)
         write_wav(wav, waveform, rate)
         return Spoken(len(waveform), rate)
+
+    def _manner(self, speaker: SpeakerProfile) -> dict[str, Any]:
+        """Return the arguments that say in which language and voice to speak."""
+        arguments: dict[str, Any] = {"language": self._language} if self._tts.is_multi_lingual else {}
+        if speaker.reference is None:
+            return {**arguments, "speaker": self.choose_voice(speaker)} if self._speakers else arguments
+        name = add_clone(self._tts, speaker.reference)
+        return {**arguments, **({"speaker": name} if name else {"speaker_wav": [str(speaker.reference)]})}
 
     def close(self) -> None:
         """Let the model go."""

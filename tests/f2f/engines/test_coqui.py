@@ -10,6 +10,7 @@ from pathlib import Path
 import fake_coqui as fake
 import numpy as np
 import pytest
+from synthetic import write_wav
 
 from f2f.config import SynthesizeConfig
 from f2f.engines import coqui
@@ -256,5 +257,9 @@ def test_the_library_itself_speaks_from_random_weights(tmp_path: Path) -> None:
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
     with pytest.raises(SpeechProblemError, match="NotImplementedError"):
         engine.say("2024 में", WOMAN, tmp_path / "c.wav")
+    syllables = np.sin(np.arange(7 * 24_000) / 30) * np.sin(np.arange(7 * 24_000) / 4000)
+    reference = write_wav(tmp_path / "reference.wav", 0.3 * syllables, 24_000)
+    engine.say("नमस्ते दुनिया", SpeakerProfile(0, "female", reference), tmp_path / "clone.wav")
+    assert (tmp_path / "clone.wav").read_bytes() != (tmp_path / "a.wav").read_bytes()
     with pytest.raises(UsageError, match="no voice 'Nobody'"):
         CoquiEngine("hi", str(folder), voice="Nobody")
