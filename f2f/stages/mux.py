@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from f2f.config import MuxConfig
 from f2f.errors import StageError
-from f2f.languages import Language, parse_language
-from f2f.manifest import synthetic_statement
+from f2f.languages import parse_language
 from f2f.mark import Mark, apply_mark, make_mark, mark_words
 from f2f.results import (
     CODEC_PADDING_S,
@@ -31,16 +30,13 @@ from f2f.results import (
     Translation,
 )
 from f2f.stage import StageContext
+from f2f.tracks import Tracks
 
 if TYPE_CHECKING:
     from lipsync_core.inference import FacePatch
-    from lipsync_core.media import EncodeOptions
 
 VERSION = 1
 _VIDEO_NAME, _TARGET_SRT, _SOURCE_SRT = "video.mp4", "target.srt", "source.srt"
-# Codecs that MP4 players expect; the original sound in any other is re-encoded.
-_COPIED_CODECS = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
-_ORIGINAL_BITRATE_KBPS = 192
 
 Frame = NDArray[np.uint8]  # (H, W, 3), BGR
 
@@ -75,12 +71,19 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
         StageError: the source yields no frame any more.
         MediaError: ffmpeg fails; nothing is left under the result's name.
     """
-    from lipsync_core.media import VideoWriter
+    from lipsync_core.media import EncodeOptions, VideoWriter
 
     fps = Fraction(inputs.video.fps)
     n_frames = inputs.video.n_frames + math.ceil(round(inputs.fitted.overflow_s * fps, 3))
     subtitles = _write_subtitles(inputs, context.folder, float(n_frames / fps))
-    options = _encode_options(inputs, config, subtitles, _sound_end_s(inputs.source, n_frames / fps))
+    tracks = _tracks(inputs, config, subtitles, n_frames / fps)
+    options = EncodeOptions(
+        crf=config.crf,
+        preset=config.preset,
+        sample_aspect_ratio=inputs.video.sample_aspect_ratio,
+        extra_inputs=tracks.inputs(),
+        output_args=tracks.output_args(),
+    )
     path = context.folder / _VIDEO_NAME
     size = (inputs.video.width, inputs.video.height)
     with (
@@ -198,91 +201,18 @@ def _sound_end_s(source: Path, picture_end_s: Fraction) -> Fraction:
     return source_end_s if is_padding else picture_end_s
 
 
-def _encode_options(
-    inputs: MuxInputs, config: MuxConfig, subtitles: _Subtitles, end_s: Fraction
-) -> EncodeOptions:
-    """Return inputs and output options of the one ffmpeg run; input 0 is the pipe of frames."""
-    from lipsync_core.media import EncodeOptions
-
-    seconds = f"{math.ceil(end_s * 1_000_000) / 1_000_000:.6f}"
-    files = [inputs.fitted_folder / inputs.fitted.wav, inputs.source]
-    files += [path for path in (subtitles.target, subtitles.source) if path is not None]
-    return EncodeOptions(
-        crf=config.crf,
-        preset=config.preset,
-        sample_aspect_ratio=inputs.video.sample_aspect_ratio,
-        extra_inputs=[["-i", f"file:{path}"] for path in files],
-        output_args=[
-            *_sound_args(inputs, config, seconds),
-            *_subtitle_args(inputs, subtitles),
-            *_statement_args(inputs),
-            *("-map_chapters", "2", "-max_error_rate", "1", "-t", seconds),
-        ],
+def _tracks(inputs: MuxInputs, config: MuxConfig, subtitles: _Subtitles, picture_end_s: Fraction) -> Tracks:
+    return Tracks(
+        source=inputs.source,
+        dub=inputs.fitted_folder / inputs.fitted.wav,
+        source_language=parse_language(inputs.transcript.language),
+        target_language=parse_language(inputs.translation.target_language),
+        target_subtitles=subtitles.target,
+        source_subtitles=subtitles.source,
+        end_s=_sound_end_s(inputs.source, picture_end_s),
+        bitrate_kbps=config.audio_bitrate_kbps,
+        has_new_lips=inputs.lips.patches is not None,
     )
-
-
-def _sound_args(inputs: MuxInputs, config: MuxConfig, seconds: str) -> list[str]:
-    """Return the options of both audio tracks: input 1 is the dub, input 2 the source."""
-    from lipsync_core.media import probe_media
-
-    original = probe_media(inputs.source).audio[0]
-    source, target = _languages(inputs)
-    return [
-        "-map", "1:a:0", "-map", f"2:{original.index}",
-        # Two equal channels at full level: every player fills both ears.
-        "-filter:a:0", f"pan=stereo|c0=c0|c1=c0,apad=whole_dur={seconds}",
-        "-c:a:0", "aac", "-b:a:0", f"{config.audio_bitrate_kbps}k", "-disposition:a:0", "default",
-        *_track("a:0", target.iso639_2, f"{target.name} (AI-dubbed)"),
-        *_original_codec(original.codec), "-disposition:a:1", "0",
-        *_track("a:1", source.iso639_2, f"{source.name} (original)"),
-    ]  # fmt: skip
-
-
-def _subtitle_args(inputs: MuxInputs, subtitles: _Subtitles) -> list[str]:
-    """Return the options of the subtitle tracks, which come after the two sounds."""
-    source, target = _languages(inputs)
-    present = [
-        language
-        for path, language in ((subtitles.target, target), (subtitles.source, source))
-        if path is not None
-    ]
-    args = ["-c:s", "mov_text"]
-    for number, language in enumerate(present):
-        args += ["-map", f"{3 + number}:s:0", *_track(f"s:{number}", language.iso639_2, language.name)]
-    return args
-
-
-def _statement_args(inputs: MuxInputs) -> list[str]:
-    """Return the metadata; nothing turns off what says that the video is synthetic."""
-    source, target = _languages(inputs)
-    statement = synthetic_statement(source.code, target.code, lips=inputs.lips.patches is not None)
-    return [
-        "-map_metadata", "-1",
-        "-metadata", f"title={inputs.source.stem} ({target.name}, AI-dubbed)",
-        "-metadata", f"comment={statement}", "-metadata", f"synopsis={statement}",
-    ]  # fmt: skip
-
-
-def _languages(inputs: MuxInputs) -> tuple[Language, Language]:
-    return parse_language(inputs.transcript.language), parse_language(inputs.translation.target_language)
-
-
-def _original_codec(codec: str) -> list[str]:
-    if codec in _COPIED_CODECS:
-        return ["-c:a:1", "copy"]
-    return [
-        "-c:a:1", "aac", "-b:a:1", f"{_ORIGINAL_BITRATE_KBPS}k",
-        "-filter:a:1", "aresample=async=1:first_pts=0",
-    ]  # fmt: skip
-
-
-def _track(stream: str, language: str, title: str) -> list[str]:
-    """Return the tags of one output stream.
-
-    The title goes into the handler's name: ffmpeg warns of the other place for it when it reads the file.
-    """
-    tags = (f"language={language}", f"handler_name={title}")
-    return [argument for tag in tags for argument in (f"-metadata:s:{stream}", tag)]
 
 
 def _engine(config: MuxConfig) -> EngineInfo:
