@@ -13,10 +13,13 @@ def format_srt(cues: Iterable[tuple[float, float, str]]) -> str:
     """Return ``(start_s, end_s, text)`` as the content of an SRT file; empty texts are left out."""
     shown = [cue for cue in cues if cue[2].strip()]
     blocks: list[str] = []
+    free_ms = 0
     for i, (start_s, end_s, text) in enumerate(shown):
         limit_s = shown[i + 1][0] if i + 1 < len(shown) and shown[i + 1][0] > start_s else end_s
         for first_ms, last_ms, lines in _split_cue(start_s, min(end_s, limit_s), text):
-            times = f"{_clock(first_ms)} --> {_clock(max(last_ms, first_ms + 1))}"
+            first_ms = max(first_ms, free_ms)
+            free_ms = max(last_ms, first_ms + 1)
+            times = f"{_clock(first_ms)} --> {_clock(free_ms)}"
             blocks.append(f"{len(blocks) + 1}\n{times}\n" + "\n".join(lines) + "\n")
     return "\n".join(blocks)
 

@@ -236,7 +236,7 @@ def _raw_cues(content: CaptionText, name: str) -> tuple[list[RawCue], list[str]]
         ) from exc
     raw, n_backward = [], 0
     spoken = [event for event in events if event.is_text]
-    for event, following in zip(spoken, [*spoken[1:], None], strict=True):
+    for event, following in zip(spoken, [*spoken[1:], None], strict=False):
         lines, speaker = clean_lines(event.plaintext, event.name.strip() or None)
         start_s, end_s = event.start / 1000, event.end / 1000
         if lines and end_s <= start_s:

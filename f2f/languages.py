@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -211,7 +212,8 @@ def detect_language(text: str) -> Language | None:
     Raises:
         UsageError: the package for it is not installed.
     """
-    if sum(character.isalpha() for character in text) < 30:
+    # Vowel signs count: in Indic scripts they are as many as the letters.
+    if sum(unicodedata.category(character)[0] in "LM" for character in text) < 30:
         return None
     try:
         import py3langid
