@@ -44,10 +44,10 @@ def segment_table(manifest: Manifest) -> TableArtifact:
     """Return one row per segment: when, what was said, what is said now, how it fits."""
     source, target = manifest.source.language, manifest.output.language
     voices = sorted({entry.voice for entry in manifest.segments if entry.voice})
-    count = len(manifest.segments)
+    count, voice = len(manifest.segments), ", ".join(voices) or "none"
     return {
         "table": [_segment_row(entry, source, target) for entry in manifest.segments],
-        "description": f"{count} segments, {source} → {target}; voice: {', '.join(voices) or 'none'}",
+        "description": f"{count} segment{'s' * (count != 1)}, {source} → {target}; voice: {voice}",
     }
 
 

@@ -11,7 +11,7 @@ from f2f.errors import EngineUnavailableError
 from f2f.request import Outputs, Request
 from f2f.stage import Observer
 from flows.environment import prepare_client, settle_prefect
-from flows.server import DEFAULT_HOST, DEFAULT_PORT, Answer, ask_server, find_api_url, serve
+from flows.server import Answer, ask_server, find_api_url, listening_address, serve
 
 INSTALL = 'pip install "f2f[standard]"'
 
@@ -69,9 +69,14 @@ class PrefectRunner:
 
         return translate_video(request, observer)
 
-    def ui(self, port: int = DEFAULT_PORT, host: str = DEFAULT_HOST) -> int:
-        """Run a local server in the foreground until Ctrl-C; return the exit code."""
-        return serve(port, host)
+    def ui(self, port: int | None = None, host: str | None = None) -> int:
+        """Run a local server in the foreground until Ctrl-C; return the exit code.
+
+        Args:
+            port: to listen on; None takes ``PREFECT_SERVER_API_PORT``, else Prefect's usual 4200.
+            host: address to listen on; None takes ``PREFECT_SERVER_API_HOST``, else this machine only.
+        """
+        return serve(*listening_address(port, host))
 
 
 def _is_installed() -> bool:

@@ -106,6 +106,23 @@ def _is_health(body: bytes) -> bool:
         return False
 
 
+def listening_address(
+    port: int | None, host: str | None, environ: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Return port and host to listen on: as given, else Prefect's own variables, else the defaults.
+
+    Raises:
+        UsageError: ``PREFECT_SERVER_API_PORT`` is no number.
+    """
+    environ = os.environ if environ is None else environ
+    if port is None:
+        text = environ.get("PREFECT_SERVER_API_PORT") or str(DEFAULT_PORT)
+        if not text.isdecimal():
+            raise UsageError(f"PREFECT_SERVER_API_PORT is {text!r}; a port is a number from 1 to 65535")
+        port = int(text)
+    return port, host or environ.get("PREFECT_SERVER_API_HOST") or DEFAULT_HOST
+
+
 def serve(port: int = DEFAULT_PORT, host: str = DEFAULT_HOST) -> int:
     """Run a Prefect server in this process until Ctrl-C; print its address once it answers.
 
@@ -145,8 +162,8 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
             raise UsageError(
-                f"cannot listen on {host}:{port}: {error}; choose another port (0–65535) with --port, "
-                f"then export PREFECT_API_URL=http://{host}:PORT/api for f2f translate"
+                f"cannot listen on {host}:{port}: {error}; choose another port, for instance: "
+                "PREFECT_SERVER_API_PORT=4280 f2f ui"
             ) from error
 
 

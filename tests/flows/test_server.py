@@ -16,7 +16,7 @@ from f2f.stage import SilentObserver
 from flows import runner as runner_module
 from flows import server
 from flows.runner import PrefectRunner
-from flows.server import ask_server, find_api_url, serve
+from flows.server import ask_server, find_api_url, listening_address, serve
 
 
 @contextmanager
@@ -120,6 +120,15 @@ def test_a_second_server_on_the_same_port_is_not_started(capsys: pytest.CaptureF
     with http_server(200, b"true") as http:
         assert serve(http.port) == 0
         assert f"runs already: http://127.0.0.1:{http.port}" in capsys.readouterr().out
+
+
+def test_where_to_listen_is_prefects_own_setting() -> None:
+    assert listening_address(None, None, {}) == (4200, "127.0.0.1")
+    theirs = {"PREFECT_SERVER_API_PORT": "4281", "PREFECT_SERVER_API_HOST": "127.0.0.2"}
+    assert listening_address(None, None, theirs) == (4281, "127.0.0.2")
+    assert listening_address(4300, "::1", theirs) == (4300, "::1")
+    with pytest.raises(UsageError, match="'http'"):
+        listening_address(None, None, {"PREFECT_SERVER_API_PORT": "http"})
 
 
 @pytest.mark.parametrize("port", [None, 70000])
