@@ -49,7 +49,7 @@ def status(language: str | None = None, model: str | None = None, profile: str =
     folder = Path(model).expanduser()
     missing = [name for name in _PACKAGES if not has_package(name)]
     if missing:
-        return _status(model, ready=False, reason=f"missing ({' and '.join(missing)}): {INSTALL}")
+        return _status(model, ready=False, reason=f"not installed ({', '.join(missing)}): run {INSTALL}")
     if folder.is_dir():
         return _folder_status(folder, language)
     if model.count("/") != 3 or not model.startswith("tts_models/"):

@@ -126,7 +126,7 @@ def lectures(draw: st.DrawFn) -> tuple[list[Line], float, FitConfig]:
     return lines, now_s + draw(st.sampled_from([0.0, 0.5, 5.0])) + 0.1, config
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(lectures())
 def test_no_lecture_breaks_a_rule(lecture: tuple[list[Line], float, FitConfig]) -> None:
     lines, video_s, config = lecture

@@ -140,7 +140,7 @@ def test_nothing_to_say_is_a_problem_and_no_file(hindi: EspeakEngine, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "text", ["a\0b", "\ud800 hello", "<b>bold</b> & [[x]]", "word " * 2000, "२०२४ में 3.5%"]
+    "text", ["a\0b", "\ud800 hello", "<b>bold</b> & [[x]]", "word " * 500, "२०२४ में 3.5%"]
 )
 def test_awkward_text_is_spoken(hindi: EspeakEngine, tmp_path: Path, text: str) -> None:
     assert hindi.say(text, SOMEONE, tmp_path / "a.wav").n_samples > 1000
