@@ -151,9 +151,8 @@ def test_empty_captions_are_named(folder: Path) -> None:
 
 
 def test_one_translation_cannot_serve_two_languages(folder: Path) -> None:
-    config = Config(
-        profile="embedded", translate=TranslateConfig(engine="captions", translation=folder / "lecture.hi.srt")
-    )
+    given = TranslateConfig(engine="captions", translation=folder / "lecture.hi.srt")
+    config = Config(profile="embedded", translate=given)
     lines, _ = problems(request(folder, "hi", "es", config=config))
     assert any("2 target languages" in line for line in lines)
 
