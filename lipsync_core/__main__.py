@@ -44,7 +44,7 @@ def _run(action: Callable[[], int | None], debug: bool) -> int:
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except (LipSyncError, OSError, RuntimeError) as error:
+    except (LipSyncError, OSError, RuntimeError, ValueError) as error:
         if debug:
             logging.getLogger(__name__).exception("traceback:")
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

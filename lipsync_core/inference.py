@@ -242,9 +242,11 @@ def load(
         progress: told how many bytes are done while they are.
 
     Raises:
+        InvalidInputError: no such device here, or no weights of that name.
         MissingModelError: weights or detector are not here.
         CheckpointError: the file is damaged or of another network.
     """
+    refuse_absent_device(device)
     found = load_detector(detector, device, parity=parity) if isinstance(detector, str) else detector
     chosen = weights.resolve("wav2lip", name_or_path, allow_download=allow_download)
     path = chosen.path or weights.fetch(chosen, progress)
@@ -257,3 +259,14 @@ def load(
         name=chosen.name,
         parity=parity,
     )
+
+
+def refuse_absent_device(device: str) -> None:
+    """Raise `InvalidInputError` unless torch can compute on ``device`` here."""
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as exc:
+        raise InvalidInputError(f"unknown device {device!r}; use cpu, cuda, cuda:1 or mps") from exc
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(kind, False):
+        raise InvalidInputError(f"device {device!r} is not on this machine; --device cpu works everywhere")

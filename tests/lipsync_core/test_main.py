@@ -62,7 +62,7 @@ def run_blocked(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def sync_args(media: Path, out: Path, *more: str) -> list[str]:
     return [
         "sync", "--face", str(media / "talk.mp4"), "--audio", str(media / "talk.mp4"), "-o", str(out),
-        "--weights", str(media / "generator.safetensors"), "--preset", "ultrafast", *more,
+        "--weights", str(media / "generator.safetensors"), "--device", "cpu", "--preset", "ultrafast", *more,
     ]  # fmt: skip
 
 
@@ -166,6 +166,8 @@ def test_errors_are_one_line_with_the_right_code(
         ("--weights", "wav2lip_gan", 3, "wav2lip_gan"),
         ("--weights", media / "syncnet.safetensors", 3, "syncnet"),
         ("--weights", "nonsense", 2, "nonsense"),
+        ("--device", "abacus", 2, "unknown device"),
+        ("--device", "xpu", 2, "not on this machine"),
     ):
         got, message = run(flag, value)
         assert (got, message.count("\n")) == (code, 1), message
