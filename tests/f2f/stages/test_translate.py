@@ -1,0 +1,185 @@
+"""The choice of engines, and each kind through the stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_translators import LESSONS, make_m2m100
+
+from f2f.config import TranslateConfig
+from f2f.errors import CaptionError, EngineUnavailableError, UsageError
+from f2f.results import EngineInfo, Segment, Transcript
+from f2f.stage import SilentObserver, StageContext
+from f2f.stages.translate import is_same_language, plan, translate
+
+AUTO = TranslateConfig()
+SOURCES = list(LESSONS)
+
+
+class Listener(SilentObserver):
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+        self.progress: list[tuple[float, float | None, str]] = []
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def stage_progress(self, stage: str, done: float, total: float | None, unit: str) -> None:
+        self.progress.append((done, total, unit))
+
+
+@pytest.fixture(autouse=True)
+def _no_weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No developer's own weights decide a test."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path_factory.getbasetemp() / "no_hub"))
+
+
+@pytest.fixture(scope="module")
+def m2m100(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_m2m100(tmp_path_factory.mktemp("m2m100"))
+
+
+def _transcript(language: str = "en") -> Transcript:
+    times = [(0.0, 2.0), (2.5, 5.0), (6.0, 9.0)]
+    return Transcript(
+        language=language,
+        segments=tuple(
+            Segment(id=i, start_s=start, end_s=end, text=text)
+            for i, ((start, end), text) in enumerate(zip(times, SOURCES, strict=True))
+        ),
+        engine=EngineInfo(name="captions", version="1", licence=""),
+    )
+
+
+def _context(folder: Path) -> tuple[StageContext, Listener]:
+    listener = Listener()
+    return StageContext("translate", folder, observer=listener), listener
+
+
+def _srt(*rows: tuple[str, str, str]) -> str:
+    return "".join(f"{i}\n00:00:{a} --> 00:00:{b}\n{text}\n\n" for i, (a, b, text) in enumerate(rows, 1))
+
+
+HINDI = _srt(
+    ("00,100", "01,900", "पहला वाक्य।"), ("02,400", "03,500", "दूसरा,"), ("03,500", "05,100", "फिर दूसरा।"),
+    ("06,200", "08,000", "तीसरा।"),
+)  # fmt: skip
+
+
+def test_a_translation_beside_the_video_comes_first(tmp_path: Path) -> None:
+    source = tmp_path / "lecture.mp4"
+    (tmp_path / "lecture.hi.srt").write_text(HINDI, "utf-8")
+    choice = plan(source, "en", "hi", AUTO, "embedded")
+    assert (choice.engine, choice.inputs) == ("captions", (tmp_path / "lecture.hi.srt",))
+    context, listener = _context(tmp_path)
+    pinned = TranslateConfig(engine="captions", translation=choice.inputs[0])
+    translation = translate(_transcript(), "hi", pinned, context)
+    assert [one.text for one in translation.segments] == ["पहला वाक्य।", "दूसरा, फिर दूसरा।", "तीसरा।"]
+    assert [one.segment.id for one in translation.segments] == [0, 1, 2]
+    assert (translation.source_language, translation.target_language) == ("en", "hi")
+    assert listener.notices == []
+    assert listener.progress[-1] == (3, 3, "segments")
+
+
+def test_segments_without_a_line_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.srt"
+    path.write_text(_srt(("00,100", "01,900", "पहला।"), ("50,000", "52,000", "बहुत दूर।")), "utf-8")
+    context, listener = _context(tmp_path)
+    translation = translate(_transcript(), "hi", TranslateConfig(translation=path), context)
+    assert [one.text for one in translation.segments] == ["पहला।", "", ""]
+    assert any("no line for 2 of 3 segments" in notice for notice in listener.notices)
+    assert any("1 captions more than 10 s from any speech" in notice for notice in listener.notices)
+
+
+def test_a_translation_of_another_video_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.srt"
+    path.write_text(_srt(("50,000", "52,000", "बहुत दूर।")), "utf-8")
+    with pytest.raises(CaptionError, match="belongs to another video, or is shifted"):
+        translate(_transcript(), "hi", TranslateConfig(translation=path), _context(tmp_path)[0])
+
+
+def test_a_broken_translation_is_known_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "lecture.hi.srt").write_text("nothing here")
+    with pytest.raises(CaptionError, match=r"lecture\.hi\.srt is no caption format.*--mt"):
+        plan(tmp_path / "lecture.mp4", "en", "hi", AUTO, "auto")
+    with pytest.raises(CaptionError, match=r"gone\.srt cannot be read"):
+        plan(None, "en", "hi", TranslateConfig(translation=tmp_path / "gone.srt"), "auto")
+
+
+def test_a_model_through_the_stage(tmp_path: Path, m2m100: Path) -> None:
+    config = TranslateConfig(model=str(m2m100), beams=1)
+    choice = plan(None, "en", "es", config, "embedded")
+    assert choice.engine == "m2m100"
+    context, listener = _context(tmp_path)
+    translation = translate(_transcript(), "es", config, context)
+    assert [one.text for one in translation.segments] == [LESSONS[source]["es"] for source in SOURCES]
+    assert translation.engine.name == "m2m100"
+    assert listener.progress[-1] == (3, 3, "segments")
+
+
+def test_the_same_language_keeps_the_text_and_says_so(tmp_path: Path) -> None:
+    choice = plan(None, "en-US", "en-GB", AUTO, "auto")
+    assert choice.engine == "none"
+    assert "stays as it is" in (choice.notice or "")
+    pinned = TranslateConfig(engine="none")
+    translation = translate(_transcript("en-US"), "en-GB", pinned, _context(tmp_path)[0])
+    assert [one.text for one in translation.segments] == SOURCES
+    assert translation.engine.notice == choice.notice
+    with pytest.raises(UsageError, match="'none'"):
+        plan(None, "en", "hi", pinned, "auto")
+
+
+def test_scripts_make_languages_differ() -> None:
+    from f2f.languages import Language
+
+    assert is_same_language(Language("pt"), Language("pt-BR"))
+    assert not is_same_language(Language("zh-Hans"), Language("zh-Hant"))
+
+
+def test_without_an_engine_the_remedies_are_named(tmp_path: Path) -> None:
+    for profile in ("auto", "embedded"):
+        with pytest.raises(EngineUnavailableError) as caught:
+            plan(tmp_path / "lecture.mp4", "en", "hi", AUTO, profile)
+        assert "--translation FILE" in str(caught.value)
+        assert "lecture.hi.srt" in str(caught.value)
+        assert "nllb" in str(caught.value)
+
+
+def test_nllb_is_preferred_where_all_can_be_fetched(monkeypatch: pytest.MonkeyPatch, m2m100: Path) -> None:
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "F2F_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("f2f.engines.translation_models.is_reachable", lambda url: True)
+    choice = plan(None, "en", "hi", AUTO, "auto")
+    assert choice.engine == "nllb"
+    assert "CC-BY-NC-4.0" in (choice.notice or "")
+    assert [status.name for status in choice.statuses] == ["captions", "nllb", "m2m100", "marian"]
+
+
+def test_weights_that_are_here_go_before_better_ones_that_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, m2m100: Path
+) -> None:
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "F2F_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "f2f.engines.translation_models.is_reachable", lambda url: bool(asked.append(url)) or True
+    )
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    snapshots = tmp_path / "models--facebook--m2m100_418M" / "snapshots"
+    snapshots.mkdir(parents=True)
+    (snapshots / "abc").symlink_to(m2m100)
+    choice = plan(None, "en", "hi", AUTO, "auto")
+    assert (choice.engine, choice.identity) == ("m2m100", "m2m100 facebook/m2m100_418M")
+    assert asked == []
+
+
+def test_wanted_engines_are_used_or_refused(tmp_path: Path) -> None:
+    (tmp_path / "lecture.hi.srt").write_text(HINDI, "utf-8")
+    source = tmp_path / "lecture.mp4"
+    with pytest.raises(EngineUnavailableError, match=r"'nllb' cannot be used: .*hf download"):
+        plan(source, "en", "hi", TranslateConfig(engine="nllb"), "auto")
+    with pytest.raises(EngineUnavailableError, match=r"put lecture\.es\.srt beside the video"):
+        plan(source, "en", "es", TranslateConfig(engine="captions"), "auto")
+    with pytest.raises(UsageError, match=r"translate\.engine"):
+        plan(source, "en", "es", TranslateConfig(model="someone/t5"), "auto")
