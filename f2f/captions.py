@@ -224,7 +224,7 @@ def _raw_cues(content: CaptionText, name: str) -> tuple[list[RawCue], list[str]]
     except (
         pysubs2.exceptions.Pysubs2Error,
         ValueError,
-        NotImplementedError,
+        RuntimeError,
         SyntaxError,
         ArithmeticError,
     ) as exc:
