@@ -57,12 +57,12 @@ def run_training(
 
     config = read_config(config_path)
     expert = None
-    if config.kind == "wav2lip" and config.sync_weight > 0:
+    if config.kind == "wav2lip" and (config.uses_expert or config.audio_from_expert):
         path = expert_path or Path(config.expert_weights)
         if not path.is_file():
             raise InvalidInputError(
-                f"sync_weight is {config.sync_weight}, so the expert is needed, but {str(path)!r} is no "
-                "file: train it first (configs/train_expert.yaml), export it, and pass --expert FILE"
+                f"{config_path} needs the expert (sync_weight, feature_weight or audio_from_expert), but "
+                f"{str(path)!r} is no file: train it first (configs/train_expert.yaml) and pass --expert FILE"
             )
         expert = load_expert(path)
     task = make_task(config, PreparedClips(data), expert)

@@ -120,7 +120,7 @@ def draw_look(rng: Rng, strength: float) -> Look:
         texture = np.exp(rng.normal(0, rng.uniform(0.02, 0.12) * strength, (nodes, nodes, 1)))
         texture = texture.astype(np.float32)
     return Look(
-        curve=np.ascontiguousarray(curve[:, None, :].astype(np.uint8)),
+        curve=np.ascontiguousarray(np.rint(curve)[:, None, :].astype(np.uint8)),
         mixing=mixing.astype(np.float32),
         texture=texture,
         blur_px=float(rng.uniform(0.3, 1.1)) if rng.random() < 0.25 * strength else 0.0,
@@ -145,6 +145,13 @@ def apply_look(rng: Rng, frames: ByteArray, look: Look, full_px: int) -> ByteArr
     if look.noise:
         values += rng.standard_normal(values.shape, np.float32) * np.float32(look.noise)
     return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def blur_region(frames: ByteArray, region: FloatArray, blur_px: float = 7.0) -> ByteArray:
+    """Return (T, H, W, 3) frames blurred where the (H, W) region is one, untouched where it is zero."""
+    soft = np.stack([cv2.GaussianBlur(f, (0, 0), blur_px) for f in frames]).astype(np.float32)
+    part = region[None, :, :, None]
+    return np.rint(frames * (1 - part) + soft * part).astype(np.uint8)
 
 
 def augment_mel(rng: Rng, mel: FloatArray, strength: float) -> FloatArray:

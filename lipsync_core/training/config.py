@@ -43,8 +43,12 @@ class TrainConfig:
     mel_offset_frames: float = -2.0  # -2: the 200 ms window is centred on the frame it drives
     lower_half_weight: float = 1.0  # added L1 weight of rows >= 48
     mouth_weight: float = 3.0  # added L1 weight of the mouth region
+    change_weight: float = 0.0  # added L1 weight where target and reference differ: there copying fails
+    blur_reference_share: float = 0.0  # share of references whose mouth is blurred: nothing to copy there
     gradient_weight: float = 0.5  # L1 between image gradients
+    feature_weight: float = 0.0  # distance of the expert's features of generated and true windows
     sync_weight: float = 0.0  # expert's loss on generated windows
+    contrast_weight: float = 0.0  # generated mouths must suit their own sound best in the batch
     sync_start_progress: float = 0.0  # share of the run before the expert's loss is switched on
     expert_weights: str = ""  # safetensors of the expert; needed when sync_weight > 0
     audio_from_expert: bool = False  # begin with the expert's audio layers (where the two networks agree)
@@ -55,13 +59,18 @@ class TrainConfig:
             raise InvalidInputError(f"kind is {self.kind!r}; allowed are {', '.join(KINDS)}")
         if self.expert_mode not in ("eval", "train"):
             raise InvalidInputError(f"expert_mode is {self.expert_mode!r}; allowed are eval, train")
-        if not 1 <= self.frames_per_window <= 5 or (self.sync_weight > 0 and self.frames_per_window != 5):
+        if not 1 <= self.frames_per_window <= 5 or (self.uses_expert and self.frames_per_window != 5):
             raise InvalidInputError(
                 f"frames_per_window is {self.frames_per_window!r}; allowed are 1 to 5, and 5 with a sync loss"
             )
         for name in ("steps", "clips_per_step", "windows_per_clip", "threads", "min_gap_frames", "width"):
             if not getattr(self, name) > 0:
                 raise InvalidInputError(f"{name} is {getattr(self, name)!r}; it must be positive")
+
+    @property
+    def uses_expert(self) -> bool:
+        """Whether a loss looks at generated windows through the expert."""
+        return self.kind == "wav2lip" and max(self.sync_weight, self.feature_weight, self.contrast_weight) > 0
 
 
 def read_config(path: Path) -> TrainConfig:

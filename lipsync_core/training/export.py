@@ -50,6 +50,7 @@ def export_checkpoint(checkpoint: Path, out: Path) -> dict[str, str]:
         metadata["mel_offset_frames"] = str(config["mel_offset_frames"])
     part = out.with_suffix(".part")
     save_file(compact_state(saved["average"]), part, metadata=metadata)
+    part.chmod(0o644)  # save_file makes it private
     part.replace(out)
     return metadata
 

@@ -6,7 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lipsync_core.models import LipSyncExpert
+
 FACE_ROWS_PX = 96
+FEATURE_LAYERS = (3, 7, 10, 13, 16)  # of the expert: the last at each size, and the embedding
 
 
 def matching_loss(similarity: Tensor) -> Tensor:
@@ -46,16 +49,56 @@ def sync_loss(audio: Tensor, faces: Tensor) -> Tensor:
     return -torch.log(cosine.clamp(1e-4, 1.0)).mean()
 
 
+def sync_contrast(audio: Tensor, faces: Tensor, scale: float = 10.0) -> Tensor:
+    """Which sound of the batch does each generated mouth say; unit vectors (N, D).
+
+    Unlike `sync_loss` it gives nothing to a mouth that suits every sound a little.
+    """
+    return F.cross_entropy(scale * faces.float() @ audio.float().T, torch.arange(len(audio)))
+
+
 def face_weights(lower_half: float, mouth: float) -> Tensor:
     """Return (1, 1, 96, 96) L1 weights of mean 1: base 1, more below row 48, more again around the mouth."""
+    rows = torch.arange(FACE_ROWS_PX)[:, None]
+    weight = 1.0 + lower_half * (rows >= FACE_ROWS_PX // 2) + mouth * mouth_region()
+    return (weight / weight.mean())[None, None]
+
+
+def mouth_region() -> Tensor:
+    """Return (96, 96) weights in 0...1, one at the mouth, falling to zero at the cheeks.
+
+    With the chin margin of geometry.py mouths lie around row 69 of 96 and are about 34 columns wide.
+    """
     rows = torch.arange(FACE_ROWS_PX, dtype=torch.float32)[:, None]
     columns = torch.arange(FACE_ROWS_PX, dtype=torch.float32)[None, :]
-    weight = torch.ones(FACE_ROWS_PX, FACE_ROWS_PX)
-    weight = weight + lower_half * (rows >= FACE_ROWS_PX // 2)
-    # With the chin margin of geometry.py mouths lie around row 69 of 96, about 34 wide.
-    distance = ((columns - 47.5) / 22) ** 2 + ((rows - 69) / 17) ** 2
-    weight = weight + mouth * torch.exp(-(distance**2))
-    return (weight / weight.mean())[None, None]
+    distance = ((columns - 47.5) / 24) ** 2 + ((rows - 69) / 18) ** 2
+    return torch.exp(-(distance**2))
+
+
+def change_weights(target: Tensor, reference: Tensor, strength: float) -> Tensor:
+    """Return (N, 1, 96, 96) L1 weights, 1 and more where the reference differs from the target.
+
+    A difference of 13 levels, averaged over 5x5 pixels, adds ``strength``; three times that is the most.
+    """
+    difference = F.avg_pool2d((target - reference).abs().mean(dim=1, keepdim=True), 5, 1, 2)
+    return 1.0 + strength * (difference / 0.05).clamp(max=3.0)
+
+
+def feature_loss(expert: LipSyncExpert, output: Tensor, target: Tensor) -> Tensor:
+    """Relative L1 between the expert's features of generated and true windows (N, 15, 48, 96).
+
+    The expert's layers respond to the shape of the mouth, so this is a perceptual loss for lips; cf. Johnson
+    et al., "Perceptual Losses for Real-Time Style Transfer", ECCV 2016.
+    """
+    loss = output.new_zeros(())
+    seen, true = output, target
+    for index, layer in enumerate(expert.face_encoder):
+        seen = layer(seen)
+        with torch.no_grad():
+            true = layer(true)
+        if index in FEATURE_LAYERS:
+            loss = loss + (seen - true).abs().mean() / (true.mean() + 1e-6)
+    return loss / len(FEATURE_LAYERS)
 
 
 def reconstruction_loss(output: Tensor, target: Tensor, weights: Tensor, gradient_weight: float) -> Tensor:

@@ -18,6 +18,7 @@ from lipsync_core.training.augment import (
     apply_look,
     augment_mel,
     augment_mfcc,
+    blur_region,
     draw_geometry,
     draw_look,
     jittered,
@@ -184,6 +185,7 @@ class GeneratorTask:
         self.network = Wav2Lip(config.width)
         self.extra: nn.Module = nn.Identity()
         self.weights = losses.face_weights(config.lower_half_weight, config.mouth_weight)
+        self.mouth = losses.mouth_region()
         self.expert = expert
         if expert is not None:
             expert.requires_grad_(False)
@@ -219,6 +221,8 @@ class GeneratorTask:
         other = data.faces(clip, (start + away) % (last + 1))[chosen]
         reference = warp_window(other, beside, FACE_PX, FACE_PX)
         both = apply_look(rng, np.concatenate([target, reference]), look, FACE_PX)
+        if rng.random() < c.blur_reference_share:
+            both[len(chosen) :] = blur_region(both[len(chosen) :], self.mouth.numpy())
         pair.target.append(frame_major(both[: len(chosen)]))
         pair.reference.append(frame_major(both[len(chosen) :]))
         windows = [data.mel_at(clip, start + int(f), c.mel_offset_frames) for f in chosen]
@@ -228,24 +232,31 @@ class GeneratorTask:
         pair.sync_mel.append(sound[-1:])
 
     def loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, float]]:
-        """Return (1 - w) L1 + w sync, the published mix."""
+        """Return the image loss, and the expert's losses once they are switched on."""
         c = self.config
         target = _frames(batch["target"])
         masked = target.clone()
         masked[:, :, FACE_PX // 2 :] = 0
-        faces = torch.cat((masked, _frames(batch["reference"])), dim=1)
+        reference = _frames(batch["reference"])
+        faces = torch.cat((masked, reference), dim=1)
         output = self.network(batch["mels"].flatten(0, 1), faces).float()
-        image = losses.reconstruction_loss(output, target, self.weights, c.gradient_weight)
+        weights = self.weights * losses.change_weights(target, reference, c.change_weight)
+        image = losses.reconstruction_loss(output, target, weights, c.gradient_weight)
         mouth = (output - target)[:, :, 56:84, 28:68].abs().mean()
         figures = {"image": image.item(), "mouth_l1": mouth.item()}
-        if self.expert is None or not c.sync_weight or progress < c.sync_start_progress:
+        if self.expert is None or not c.uses_expert or progress < c.sync_start_progress:
             return image, figures
-        lower = output[:, :, FACE_PX // 2 :].reshape(-1, 3 * WINDOW_FRAMES, FACE_PX // 2, FACE_PX)
+        # The expert sees the true face around the generated mouth: else the generator learns to please it
+        # with dark smears on the cheek instead of with lips.
+        seen = torch.lerp(target, output, self.mouth)
         with torch.no_grad():
             heard = self.expert.embed_audio(batch["sync_mel"])
-        sync = losses.sync_loss(heard, self.expert.embed_faces(lower))
-        figures["sync"] = sync.item()
-        return (1 - c.sync_weight) * image + c.sync_weight * sync, figures
+        said = self.expert.embed_faces(_lower_windows(seen))
+        sync, contrast = losses.sync_loss(heard, said), losses.sync_contrast(heard, said)
+        feature = losses.feature_loss(self.expert, _lower_windows(seen), _lower_windows(target))
+        figures |= {"sync": sync.item(), "contrast": contrast.item(), "feature": feature.item()}
+        judged = c.sync_weight * sync + c.contrast_weight * contrast + c.feature_weight * feature
+        return image + judged, figures
 
 
 def copy_audio_encoder(expert: LipSyncExpert, generator: Wav2Lip) -> None:
@@ -256,6 +267,12 @@ def copy_audio_encoder(expert: LipSyncExpert, generator: Wav2Lip) -> None:
     layers = [layer for index, layer in enumerate(expert.audio_encoder) if index != _EXPERT_ONLY_AUDIO_LAYER]
     for source, target in zip(layers, generator.audio_encoder, strict=True):
         target.load_state_dict(source.state_dict())
+
+
+def _lower_windows(frames: Tensor) -> Tensor:
+    """Turn frames (5 N, 3, 96, 96), window by window, into lower halves (N, 15, 48, 96)."""
+    lower = frames[:, :, FACE_PX // 2 :]
+    return lower.reshape(-1, 3 * WINDOW_FRAMES, FACE_PX // 2, FACE_PX)
 
 
 def _frames(windows: Tensor) -> Tensor:
