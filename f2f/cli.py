@@ -65,7 +65,7 @@ TranslationFile = Annotated[
     Path | None, typer.Option("--translation", metavar="FILE", help="Captions in the target language.")
 ]
 Asr = Annotated[str | None, typer.Option(metavar="NAME", help="auto, captions, whisper or sphinx.")]
-Mt = Annotated[str | None, typer.Option(metavar="NAME", help="auto, captions, nllb, m2m100 or marian.")]
+Mt = Annotated[str | None, typer.Option(metavar="NAME", help="auto, captions, nllb, m2m100, marian or none.")]
 Tts = Annotated[str | None, typer.Option(metavar="NAME", help="auto, coqui or espeak.")]
 Voice = Annotated[str | None, typer.Option(metavar="NAME", help="Voice of the engine, such as hi+f2.")]
 Lips = Annotated[

@@ -201,4 +201,6 @@ def all_notices(job: Job) -> tuple[str, ...]:
     engines = (job.transcript, job.translation, job.speech, job.lips, job.muxed, job.evaluation)
     lines = [*job.notices, *(stage.engine.notice for stage in engines if stage.engine.notice)]
     warnings = set(all_warnings(job))
-    return tuple(line for line in dict.fromkeys(lines) if line not in warnings)
+    said = [line for line in dict.fromkeys(lines) if line not in warnings]
+    # A choice says more than its engine: "a robotic voice (coqui: not installed)", "a robotic voice".
+    return tuple(line for line in said if not any(other != line and other.startswith(line) for other in said))

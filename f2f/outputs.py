@@ -80,7 +80,7 @@ def publish(request: Request, target: str, files: Mapping[str, Path]) -> Outputs
 def foreign_words(path: Path) -> str:
     """Say that ``path`` is not ours and what to do."""
     return (
-        f"{path} was not made by f2f, or was edited since; move it away, choose another -o DIR, "
+        f"{path} was not made by f2f here, or was edited since; move it away, choose another -o DIR, "
         "or give --force"
     )
 

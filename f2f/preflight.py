@@ -19,7 +19,6 @@ from f2f.errors import (
     EngineUnavailableError,
     F2FError,
     PreflightError,
-    UsageError,
 )
 from f2f.outputs import foreign_outputs, foreign_words
 from f2f.request import Request
@@ -115,17 +114,13 @@ def _check_languages(request: Request, problems: Problems) -> list[str]:
 
     if not request.targets:
         problems.add("no target language; give at least one with --to, such as --to hi")
-    source = None
     if request.source_language is not None:
         with problems.collect():
-            source = parse_language(request.source_language)
+            parse_language(request.source_language)
     known = []
     for target in request.targets:
         with problems.collect():
-            language = parse_language(target)
-            if language == source:
-                raise UsageError(f"--to {target} is the spoken language already; give another target")
-            known.append(target)
+            known.append(parse_language(target).code)
     if request.config.translate.translation is not None and len(request.targets) > 1:
         problems.add(
             f"one translation file cannot serve {len(request.targets)} target languages; give one --to, or "

@@ -229,7 +229,7 @@ def test_our_own_file_is_not_ours_once_it_was_edited(tiny: TinyStages, tmp_path:
     translate_video(request_for(tmp_path))
     page = tmp_path / "lecture.hi.html"
     page.write_text(page.read_text() + " edited")
-    with pytest.raises(UsageError, match=r"lecture\.hi\.html was not made by f2f, or was edited since"):
+    with pytest.raises(UsageError, match=r"lecture\.hi\.html was not made by f2f here, or was edited since"):
         translate_video(request_for(tmp_path))
 
 
