@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,8 +26,12 @@ MASK_FEATHER = 0.45  # share of the radius over which the mask fades
 MATCH_SIZE_PX = 48  # colours are matched on copies of this size
 MATCH_SIGMA_PX = 9.0
 MATCH_LIMIT = 28.0  # grey levels; a larger difference is content, not colour
-SHARPEN_AMOUNT = 0.5  # for enlarged faces
-SAME_CONTENT_LEVELS = 9.0  # where generated and original differ by less, the original's fine detail fits
+# Detail finer than this (in the 96-px face) is what generators blur; coarser content tells whether generated
+# and original show the same.
+DETAIL_SIGMA_PX = 2.5
+SAME_CONTENT_LEVELS = 8.0  # where they differ by less, the original's detail fits
+MOUTH_CENTRE_V, MOUTH_RADIUS_U, MOUTH_RADIUS_V = 0.69, 0.62, 0.19  # speaks: never given the old detail back
+SHARPEN_LIMIT = 0.6  # by how much generated detail is amplified at most where it is softer than the frame's
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,9 @@ def paste(frame_bgr: FrameArray, patch: FacePatch) -> FrameArray:
     """Return a copy of the frame with the patch's lower face blended in.
 
     The mask is a soft, squarish ellipse from the nose base to below the chin; the generated colours are
-    shifted, smoothly over the face, to meet the frame's around the mask. A face that must be enlarged gets
-    back the frame's own fine detail (skin, beard) where both show the same, and is sharpened elsewhere. The
-    box's upper half and everything outside the box are bit for bit those of ``frame_bgr``.
+    shifted, smoothly over the face, to meet the frame's around the mask. Away from the mouth the frame's
+    own detail (skin, beard, chin line) comes back where both show the same; the rest is sharpened. The box's
+    upper half and everything outside the box are bit for bit those of ``frame_bgr``.
 
     Args:
         frame_bgr: (H, W, 3) uint8 BGR.
@@ -140,20 +145,44 @@ def _colour_shift(face_bgr: FrameArray, original: FrameArray) -> FloatArray:
 
 
 def _at_box_size(face: FloatArray, original: FrameArray) -> FloatArray:
-    """Return the (96, 96, 3) face at the size of the box ``original``, with fine detail if enlarged."""
+    """Return the (96, 96, 3) face at the size of the box ``original``, its detail restored or sharpened."""
     import cv2
 
     height, width = original.shape[:2]
-    if max(width, height) <= GENERATOR_FACE_SIZE_PX:
-        return np.asarray(cv2.resize(face, (width, height), interpolation=cv2.INTER_AREA), np.float32)
     small_size = (GENERATOR_FACE_SIZE_PX, GENERATOR_FACE_SIZE_PX)
     small = cv2.resize(original, small_size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    # What the network cannot hold, and how far the two agree in what it can.
-    detail = original.astype(np.float32) - cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    difference = cv2.GaussianBlur(np.abs(face - small).max(axis=2), (0, 0), 2.0)
-    likeness = np.exp(-((difference / SAME_CONTENT_LEVELS) ** 2))
-    likeness = cv2.resize(likeness, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, None]
-    resized = cv2.resize(face, (width, height), interpolation=cv2.INTER_CUBIC)
-    edges = resized - cv2.GaussianBlur(resized, (0, 0), width / GENERATOR_FACE_SIZE_PX)
-    out = resized + likeness * detail + (1 - likeness) * SHARPEN_AMOUNT * edges
-    return np.asarray(out, np.float32)
+    coarse_face = np.asarray(cv2.GaussianBlur(face, (0, 0), DETAIL_SIGMA_PX), np.float32)
+    coarse_original = np.asarray(cv2.GaussianBlur(small, (0, 0), DETAIL_SIGMA_PX), np.float32)
+    difference = np.abs(coarse_face - coarse_original).max(axis=2)
+    likeness = np.exp(-((difference / SAME_CONTENT_LEVELS) ** 2)) * (1 - _mouth_zone())
+
+    def enlarged(image: FloatArray) -> FloatArray:
+        kind = cv2.INTER_CUBIC if max(width, height) > GENERATOR_FACE_SIZE_PX else cv2.INTER_AREA
+        return np.asarray(cv2.resize(image, (width, height), interpolation=kind), np.float32)
+
+    detail = face - coarse_face
+    sharpened = detail * np.float32(1 + _lacking_detail(detail, small - coarse_original))
+    share = cv2.resize(likeness, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, None]
+    restored = original.astype(np.float32) - enlarged(coarse_original)
+    return np.asarray(
+        enlarged(coarse_face) + enlarged(sharpened) * (1 - share) + restored * share, np.float32
+    )
+
+
+def _lacking_detail(generated: FloatArray, original: FloatArray) -> float:
+    """Return by which share (0...0.6) generated detail is weaker than the frame's, in chin and cheeks."""
+    weights = (1 - _mouth_zone())[GENERATOR_FACE_SIZE_PX // 2 :, :, None]
+    there, here = (
+        float((weights * detail[GENERATOR_FACE_SIZE_PX // 2 :] ** 2).sum())
+        for detail in (original, generated)
+    )
+    return min(max(math.sqrt(there / max(here, 1e-6)) - 1.0, 0.0), SHARPEN_LIMIT)
+
+
+@lru_cache(maxsize=1)
+def _mouth_zone() -> FloatArray:
+    """Return (96, 96) weights, 1 where the mouth may move, falling to 0 around."""
+    v = (np.arange(GENERATOR_FACE_SIZE_PX, dtype=np.float32) + 0.5)[:, None] / GENERATOR_FACE_SIZE_PX
+    u = 2 * (np.arange(GENERATOR_FACE_SIZE_PX, dtype=np.float32) + 0.5)[None, :] / GENERATOR_FACE_SIZE_PX - 1
+    distance = np.hypot(u / MOUTH_RADIUS_U, (v - MOUTH_CENTRE_V) / MOUTH_RADIUS_V)
+    return np.asarray(np.clip((1.15 - distance) / 0.4, 0, 1), np.float32)

@@ -42,9 +42,9 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a 2 s talking face and random narrow networks."""
+    """A folder with a 1.4 s talking face and random narrow networks."""
     folder = tmp_path_factory.mktemp("main")
-    make_talking_face(folder / "talk.mp4", 2.0, blank_from_s=1.6)
+    make_talking_face(folder / "talk.mp4", 1.4, blank_from_s=1.2)
     torch.manual_seed(0)
     save_file(Wav2Lip(0.25).state_dict(), folder / "generator.safetensors", metadata={"width": "0.25"})
     save_file(SyncNet(0.25).state_dict(), folder / "syncnet.safetensors", metadata={"width": "0.25"})
@@ -72,14 +72,14 @@ def test_sync_with_base_dependencies_only(media: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "weights: generator" in done.stdout
-    assert "50 frames, 40 of them synced" in done.stdout
+    assert "35 frames, 30 of them synced" in done.stdout
     info = probe_media(out)
-    assert info.duration_s == pytest.approx(2.0, abs=0.05)
+    assert info.duration_s == pytest.approx(1.4, abs=0.05)
     assert len(info.audio) == 1
     assert b"Synthetic video" in out.read_bytes()
     source, result = list(read_frames(media / "talk.mp4")), list(read_frames(out))
-    assert len(result) == 50
-    for n in (20, 45):
+    assert len(result) == 35
+    for n in (20, 33):
         difference = np.abs(source[n].astype(int) - result[n]).mean(axis=2)
         assert difference[:130].mean() < 2  # encoding only
         assert (difference[160:180, 180:205].mean() > 20) == (n == 20)  # a random network's mouth
@@ -94,21 +94,21 @@ def test_evaluate_with_base_dependencies_only(media: Path) -> None:
     assert "LSE-D" in done.stdout
     plain = run_blocked(*arguments, "--json")
     score = json.loads(plain.stdout)
-    assert score["whole"]["n_windows"] > 10
+    assert score["whole"]["n_windows"] >= 5
 
 
 def test_speech_that_is_longer(media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     speech, out = tmp_path / "speech.wav", tmp_path / "out.mp4"
-    ffmpeg("-f", "lavfi", "-i", "sine=frequency=200:duration=3", speech)
+    ffmpeg("-f", "lavfi", "-i", "sine=frequency=200:duration=2", speech)
     arguments = sync_args(media, out)
     arguments[arguments.index("--audio") + 1] = str(speech)
     assert main(arguments) == 0
-    assert "1.00 s longer than the video" in capsys.readouterr().out
-    assert probe_media(out).duration_s == pytest.approx(2.0, abs=0.05)
+    assert "0.60 s longer than the video" in capsys.readouterr().out
+    assert probe_media(out).duration_s == pytest.approx(1.4, abs=0.05)
     assert main([*arguments, "--length", "audio"]) == 0
-    assert probe_media(out).duration_s == pytest.approx(3.0, abs=0.05)
-    assert sum(1 for _ in read_frames(out)) == 75
-    assert read_audio(out).size / 16000 == pytest.approx(3.0, abs=0.05)
+    assert probe_media(out).duration_s == pytest.approx(2.0, abs=0.05)
+    assert sum(1 for _ in read_frames(out)) == 50
+    assert read_audio(out).size / 16000 == pytest.approx(2.0, abs=0.05)
 
 
 def test_frames_go_back_and_forth(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_picture_speaks_as_long_as_the_speech(media: Path, tmp_path: Path) -> 
     arguments = sync_args(media, out)
     arguments[arguments.index("--face") + 1] = str(picture)
     assert main(arguments) == 0
-    assert probe_media(out).duration_s == pytest.approx(2.0, abs=0.05)
+    assert probe_media(out).duration_s == pytest.approx(1.4, abs=0.05)
 
 
 def test_parity_follows_the_published_length(
@@ -136,10 +136,10 @@ def test_parity_follows_the_published_length(
 ) -> None:
     out = tmp_path / "out.mp4"
     assert main(sync_args(media, out, "--parity")) == 2  # black frames at the end: no face there
-    assert "no face in frame 40" in capsys.readouterr().err
+    assert "no face in frame 30" in capsys.readouterr().err
     assert not out.exists()
     assert main(sync_args(media, out, "--parity", "--box", "71", "198", "153", "241")) == 0
-    assert sum(1 for _ in read_frames(out)) == 47
+    assert sum(1 for _ in read_frames(out)) == 32
     assert main(sync_args(media, out, "--static")) == 2
     assert "need --parity" in capsys.readouterr().err
 
