@@ -23,7 +23,7 @@ def test_sources_are_found() -> None:
 def test_rooms_are_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= MAX_FILE_LINES, f"{path.name} needs a second concept with a name of its own"
-    for word in ("TODO", "FIXME", "NotImplementedError"):
+    for word in ("TODO", "FIXME", "raise NotImplementedError"):
         assert word not in text
 
 
@@ -56,11 +56,6 @@ def test_public_names_of_lipsync_core_exist() -> None:
 
 
 def test_import_contracts_hold() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -257,7 +257,7 @@ def test_ctrl_c_leaves_nothing_half_done(tmp_path: Path, film: Path) -> None:
     """A real process is interrupted while a stage with a child process works."""
     script = f"""
 import subprocess, sys
-sys.path.append({str(Path(__file__).parents[1])!r})
+sys.path.append({str(Path(__file__).parents[1] / "support")!r})
 import pytest, tiny_stages
 from f2f import cli
 patch = pytest.MonkeyPatch()

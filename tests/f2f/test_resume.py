@@ -16,7 +16,7 @@ from tiny_weights import write_tiny_weights
 
 from lipsync_core.media import probe_media
 
-DRIVER = Path(__file__).resolve().parents[1] / "kill_driver.py"
+DRIVER = Path(__file__).resolve().parents[1] / "support" / "kill_driver.py"
 STAGES = (
     "probe", "transcribe", "translate", "synthesize", "fit", "lipsync", "mux",
     "evaluate_source", "evaluate", "report",

@@ -34,11 +34,15 @@ def astronaut_frame(width: int = 384, height: int = 288, dx: float = 0.0, dy: fl
 
     portrait = np.ascontiguousarray(data.astronaut()[:, :, ::-1])  # 512×512, face near (225, 110)
     scale = height / 300
-    matrix = np.array([[scale, 0, width / 2 - 225 * scale + dx], [0, scale, 0.42 * height - 110 * scale + dy]])
+    matrix = np.array(
+        [[scale, 0, width / 2 - 225 * scale + dx], [0, scale, 0.42 * height - 110 * scale + dy]]
+    )
     return cv2.warpAffine(portrait, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
 
 
-def make_talking_face(path: Path, seconds: float = 3.0, fps: int = 25, blank_from_s: float | None = None) -> Path:
+def make_talking_face(
+    path: Path, seconds: float = 3.0, fps: int = 25, blank_from_s: float | None = None
+) -> Path:
     """Write a clip of one gently moving face with a syllable-like sound; black from ``blank_from_s`` on."""
     width, height, n_frames = 384, 288, round(seconds * fps)
     rate = 16000

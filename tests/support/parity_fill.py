@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-DATA = Path(__file__).parent / "lipsync_core" / "data"
+DATA = Path(__file__).parent.parent / "lipsync_core" / "data"
 
 
 def _stream(name: str) -> np.random.RandomState:
