@@ -164,7 +164,7 @@ def augment_mel(rng: Rng, mel: FloatArray, strength: float) -> FloatArray:
         return mel
     out = mel.astype(np.float32).copy()
     bands = out.shape[-2]
-    if rng.random() < 0.3 * strength:  # a noise gate: quiet columns become digital silence
+    if rng.random() < 0.3:  # a noise gate: quiet columns become digital silence
         loudness = out.mean(axis=-2, keepdims=True)
         threshold = rng.uniform(-3.2, -2.2)
         out = np.where(loudness < threshold, np.float32(MEL_SILENCE), out)

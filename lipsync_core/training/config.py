@@ -26,6 +26,7 @@ class TrainConfig:
     windows_per_clip: int = 8  # five-frame windows drawn from one clip
     min_gap_frames: int = 2  # smallest distance between two windows of one clip
     identity_power: float = 0.4  # an identity of n clips is drawn in proportion to n ** this
+    freeze_batch_norm: bool = False  # use and keep the running statistics: for batches of few people
     threads: int = 1
     bf16: bool = False  # bfloat16 autocast
     seed: int = 0
@@ -45,6 +46,8 @@ class TrainConfig:
     mouth_weight: float = 3.0  # added L1 weight of the mouth region
     change_weight: float = 0.0  # added L1 weight where target and reference differ: there copying fails
     blur_reference_share: float = 0.0  # share of references whose mouth is blurred: nothing to copy there
+    shape_weight: float = 0.0  # squared error of the mouth at low resolution
+    motion_weight: float = 0.0  # the same of its change between windows of a clip
     gradient_weight: float = 0.5  # L1 between image gradients
     feature_weight: float = 0.0  # distance of the expert's features of generated and true windows
     sync_weight: float = 0.0  # expert's loss on generated windows

@@ -121,6 +121,10 @@ class _State:
         if config.kind != "syncnet":  # its convolutions are 3-D
             task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         task.network.train()
+        if config.freeze_batch_norm:
+            for module in task.network.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
         self.average = _copied_state(task.network)
         self.optimizer = torch.optim.AdamW(_parameter_groups(task, config), lr=config.learning_rate)
         self._sums: dict[str, list[float]] = {}

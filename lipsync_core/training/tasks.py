@@ -201,8 +201,7 @@ class GeneratorTask:
         c, pair = self.config, _Pair([], [], [], [])
         for _ in range(c.clips_per_step):
             clip = self.sampler.clip(rng)
-            for start in self.sampler.starts(rng, clip, c.windows_per_clip, c.min_gap_frames):
-                self._draw_window(rng, clip, start, pair)
+            self._draw_clip(rng, clip, pair)
         return {
             "target": torch.from_numpy(np.stack(pair.target)),
             "reference": torch.from_numpy(np.stack(pair.reference)),
@@ -210,26 +209,28 @@ class GeneratorTask:
             "sync_mel": torch.from_numpy(np.stack(pair.sync_mel)),
         }
 
-    def _draw_window(self, rng: Rng, clip: ClipRecord, start: int, pair: _Pair) -> None:
+    def _draw_clip(self, rng: Rng, clip: ClipRecord, pair: _Pair) -> None:
+        """Draw the windows of one clip; they share reference and augmentation."""
         c, data = self.config, self.sampler.data
-        last = data.last_start(clip)
-        away = int(rng.integers(WINDOW_FRAMES, max(last - WINDOW_FRAMES, WINDOW_FRAMES + 1)))
+        starts = self.sampler.starts(rng, clip, c.windows_per_clip, c.min_gap_frames)
         geometry, look = draw_geometry(rng, c.geometry_strength), draw_look(rng, c.colour_strength)
-        chosen = np.sort(rng.permutation(WINDOW_FRAMES)[: c.frames_per_window])
-        target = warp_window(data.faces(clip, start)[chosen], geometry, FACE_PX, FACE_PX)
         beside = jittered(rng, geometry, c.geometry_strength)
-        other = data.faces(clip, (start + away) % (last + 1))[chosen]
-        reference = warp_window(other, beside, FACE_PX, FACE_PX)
-        both = apply_look(rng, np.concatenate([target, reference]), look, FACE_PX)
+        first = int(rng.integers(0, data.last_start(clip) + 1))
+        reference = warp_window(data.faces(clip, first)[: c.frames_per_window], beside, FACE_PX, FACE_PX)
+        reference = apply_look(rng, reference, look, FACE_PX)
         if rng.random() < c.blur_reference_share:
-            both[len(chosen) :] = blur_region(both[len(chosen) :], self.mouth.numpy())
-        pair.target.append(frame_major(both[: len(chosen)]))
-        pair.reference.append(frame_major(both[len(chosen) :]))
-        windows = [data.mel_at(clip, start + int(f), c.mel_offset_frames) for f in chosen]
-        windows.append(data.mel_at(clip, start))
-        sound = augment_mel(rng, np.stack(windows), c.sound_strength)
-        pair.mels.append(sound[:-1, None])
-        pair.sync_mel.append(sound[-1:])
+            reference = blur_region(reference, self.mouth.numpy())
+        sounds = []
+        for start in starts:
+            chosen = np.sort(rng.permutation(WINDOW_FRAMES)[: c.frames_per_window])
+            target = warp_window(data.faces(clip, start)[chosen], geometry, FACE_PX, FACE_PX)
+            pair.target.append(frame_major(apply_look(rng, target, look, FACE_PX)))
+            pair.reference.append(frame_major(reference))
+            heard = [data.mel_at(clip, start + int(f), c.mel_offset_frames) for f in chosen]
+            sounds.append(np.stack([*heard, data.mel_at(clip, start)]))
+        for sound in augment_mel(rng, np.stack(sounds), c.sound_strength):
+            pair.mels.append(sound[:-1, None])
+            pair.sync_mel.append(sound[-1:])
 
     def loss(self, batch: Batch, progress: float) -> tuple[Tensor, dict[str, float]]:
         """Return the image loss, and the expert's losses once they are switched on."""
@@ -242,8 +243,17 @@ class GeneratorTask:
         output = self.network(batch["mels"].flatten(0, 1), faces).float()
         weights = self.weights * losses.change_weights(target, reference, c.change_weight)
         image = losses.reconstruction_loss(output, target, weights, c.gradient_weight)
+        shape = losses.shape_loss(output, target, self.mouth)
+        per_clip = c.windows_per_clip * c.frames_per_window
+        motion = losses.motion_loss(output, target, self.mouth, per_clip)
+        image = image + c.shape_weight * shape + c.motion_weight * motion
         mouth = (output - target)[:, :, 56:84, 28:68].abs().mean()
-        figures = {"image": image.item(), "mouth_l1": mouth.item()}
+        figures = {
+            "image": image.item(),
+            "shape": shape.item(),
+            "motion": motion.item(),
+            "mouth_l1": mouth.item(),
+        }
         if self.expert is None or not c.uses_expert or progress < c.sync_start_progress:
             return image, figures
         # The expert sees the true face around the generated mouth: else the generator learns to please it
