@@ -66,7 +66,8 @@ def crop_resized(
         frame_bgr: (H, W, 3) uint8.
         box: may leave the frame.
         size_px: side of the result.
-        border_value: grey outside the frame; None repeats the frame's edge.
+        border_value: grey outside the frame; None repeats the frame's edge. A box wholly outside gives
+            nothing but that.
 
     Raises:
         ValueError: the rounded box is empty.
@@ -77,14 +78,12 @@ def crop_resized(
     if x2 <= x1 or y2 <= y1:
         raise ValueError(f"face box {box} is empty; x1 < x2 and y1 < y2 are needed")
     height, width = frame_bgr.shape[:2]
-    inside = frame_bgr[min(max(y1, 0), height - 1) : max(y2, 1), min(max(x1, 0), width - 1) : max(x2, 1)]
-    top, left = max(0, -y1), max(0, -x1)
-    bottom, right = (y2 - y1) - top - inside.shape[0], (x2 - x1) - left - inside.shape[1]
-    if min(bottom, right) < 0:
-        raise ValueError(f"face box {box} does not touch the {width}x{height} frame")
-    if top or left or bottom or right:
-        kind = cv2.BORDER_REPLICATE if border_value is None else cv2.BORDER_CONSTANT
-        value = (border_value or 0,) * 3
-        inside = np.asarray(cv2.copyMakeBorder(inside, top, bottom, left, right, kind, value=value), np.uint8)
-    resized = cv2.resize(inside, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
+    if x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height:
+        region = frame_bgr[y1:y2, x1:x2]
+    else:
+        columns, rows = np.arange(x1, x2), np.arange(y1, y2)
+        region = frame_bgr[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)]
+        if border_value is not None:
+            region[(rows < 0) | (rows >= height)] = border_value
+            region[:, (columns < 0) | (columns >= width)] = border_value
+    return np.asarray(cv2.resize(region, (size_px, size_px), interpolation=cv2.INTER_LINEAR), np.uint8)

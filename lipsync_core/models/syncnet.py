@@ -6,6 +6,8 @@ table from the published code (joonson/syncnet_python, ``SyncNetModel.py``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,14 +57,21 @@ class SyncNet(nn.Module):
 def _run_flat(layer: nn.Module, x: Tensor) -> Tensor:
     """Run one layer of the lip branch on (N, C, H, W), its time axis being of length one or merged with C."""
     if isinstance(layer, nn.Conv3d):
-        kernel, stride, padding = layer.weight.flatten(1, 2), layer.stride[1:], layer.padding[1:]
-        return F.conv2d(x, kernel, layer.bias, stride, padding)  # type: ignore[arg-type]
+        kernel = layer.weight.flatten(1, 2)
+        return F.conv2d(x, kernel, layer.bias, _spatial(layer.stride), _spatial(layer.padding))
     if isinstance(layer, nn.MaxPool3d):
-        window, stride, padding = layer.kernel_size[1:], layer.stride[1:], layer.padding  # type: ignore[index]
-        return F.max_pool2d(x, window, stride, padding[1:] if isinstance(padding, tuple) else padding)
+        window, stride = _spatial(layer.kernel_size), _spatial(layer.stride)
+        return F.max_pool2d(x, window, stride, _spatial(layer.padding))
     if isinstance(layer, nn.BatchNorm3d):
         return torch.as_tensor(layer(x.unsqueeze(2))).squeeze(2)
     return torch.as_tensor(layer(x))
+
+
+def _spatial(size: int | str | Sequence[int]) -> tuple[int, int]:
+    """Return height and width of a (time, height, width) layer setting, or of a single number."""
+    if isinstance(size, str):
+        raise TypeError(f"padding {size!r} has no size; the published layers use numbers")
+    return (size, size) if isinstance(size, int) else (size[1], size[2])
 
 
 def _head(width: float) -> nn.Sequential:

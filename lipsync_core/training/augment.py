@@ -131,11 +131,10 @@ def draw_look(rng: Rng, strength: float) -> Look:
 def apply_look(rng: Rng, frames: ByteArray, look: Look, full_px: int) -> ByteArray:
     """Return the (T, H, W, 3) window in its new light; ``full_px`` is the height before a crop."""
     n_frames, height, width = frames.shape[:3]
-    tall = frames.reshape(n_frames * height, width, 3)
-    tall = cv2.transform(cv2.LUT(tall, look.curve), look.mixing)
+    curved = cv2.LUT(frames.reshape(n_frames * height, width, 3), look.curve)
+    out: ByteArray = np.asarray(cv2.transform(curved, look.mixing), np.uint8).reshape(frames.shape)
     if look.texture is None and not look.noise and not look.blur_px:
-        return np.asarray(tall, np.uint8).reshape(frames.shape)
-    out = np.asarray(tall, np.uint8).reshape(frames.shape)
+        return out
     if look.blur_px:
         out = np.stack([cv2.GaussianBlur(f, (0, 0), look.blur_px) for f in out]).astype(np.uint8)
     values = out.astype(np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from lipsync_core.errors import InvalidInputError
 
@@ -97,7 +98,8 @@ def read_config(path: Path) -> TrainConfig:
         )
     if "kind" not in values:
         raise InvalidInputError(f"{path}: the key kind is missing; allowed are {', '.join(KINDS)}")
-    return TrainConfig(**{name: _typed(path, name, value) for name, value in values.items()})
+    checked: dict[str, Any] = {name: _typed(path, name, value) for name, value in values.items()}
+    return TrainConfig(**checked)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

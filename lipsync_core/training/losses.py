@@ -60,7 +60,7 @@ def sync_contrast(audio: Tensor, faces: Tensor, scale: float = 10.0) -> Tensor:
 def face_weights(lower_half: float, mouth: float) -> Tensor:
     """Return (1, 1, 96, 96) L1 weights of mean 1: base 1, more below row 48, more again around the mouth."""
     rows = torch.arange(FACE_ROWS_PX)[:, None]
-    weight = 1.0 + lower_half * (rows >= FACE_ROWS_PX // 2) + mouth * mouth_region()
+    weight: Tensor = 1.0 + lower_half * (rows >= FACE_ROWS_PX // 2) + mouth * mouth_region()
     return (weight / weight.mean())[None, None]
 
 
@@ -97,9 +97,10 @@ def motion_loss(output: Tensor, target: Tensor, region: Tensor, n_windows: int) 
         region: (96, 96) weights.
         n_windows: K * T images per clip.
     """
-    error = F.avg_pool2d((output - target) * region, 4).unflatten(0, (-1, n_windows))  # type: ignore[no-untyped-call]
-    error = error - error.mean(dim=1, keepdim=True)
-    return error.square().mean() / (region.mean() * 0.05**2)
+    error = F.avg_pool2d((output - target) * region, 4)
+    error = error.view(-1, n_windows, *error.shape[1:])
+    moving = error - error.mean(dim=1, keepdim=True)
+    return moving.square().mean() / (region.mean() * 0.05**2)
 
 
 def change_weights(target: Tensor, reference: Tensor, strength: float) -> Tensor:

@@ -13,6 +13,7 @@ import itertools
 import json
 import logging
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.audio import SAMPLE_RATE_HZ, mel_spectrogram, mfcc
-from lipsync_core.errors import InvalidInputError, MediaError, NoFaceError
+from lipsync_core.errors import InvalidInputError, LipSyncError, MediaError, NoFaceError
 from lipsync_core.faces.centerface import CenterFace, FaceDetector
 from lipsync_core.faces.geometry import (
     SYNCNET_BORDER_VALUE,
@@ -183,15 +184,20 @@ def _median_box(frames: Sequence[FrameArray], detector: FaceDetector) -> Box:
     return x1, y1, x2, y2
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0 done, 2 bad input."""
     parser = argparse.ArgumentParser(prog="python -m lipsync_core.training.prepare", description=__doc__)
     parser.add_argument("source", type=Path, help="folder tree of clips; parent folder = identity")
     parser.add_argument("target", type=Path, help="new folder for the training data")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logger.info("prepared %d clips in %s", prepare(args.source, args.target), args.target)
+    try:
+        logger.info("prepared %d clips in %s", prepare(args.source, args.target), args.target)
+    except LipSyncError as error:
+        logger.error("%s", error)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

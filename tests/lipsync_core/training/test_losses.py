@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from lipsync_core.models import LipSyncExpert
 from lipsync_core.training import losses
 
 
@@ -52,3 +53,46 @@ def test_mouth_region_leaves_cheeks_and_eyes_alone():
     assert float(region[69, 47]) > 0.99
     assert float(region[69, 3]) < 1e-3
     assert float(region[30, 47]) < 1e-3
+
+
+def test_shape_loss_sees_levels_of_the_mouth_and_not_its_texture():
+    target = torch.full((2, 3, 96, 96), 0.5)
+    region = torch.ones(96, 96)
+    assert float(losses.shape_loss(target + 0.05, target, region)) == pytest.approx(1.0, rel=1e-4)
+    checkerboard = 0.05 * (-1.0) ** (torch.arange(96)[:, None] + torch.arange(96)[None, :])
+    assert float(losses.shape_loss(target + checkerboard, target, region)) < 1e-6
+
+
+def test_motion_loss_forgives_what_is_the_same_in_all_images_of_a_clip():
+    target = torch.rand(8, 3, 96, 96)
+    region = losses.mouth_region()
+    look = torch.rand(2, 1, 3, 96, 96).expand(2, 4, 3, 96, 96).reshape(8, 3, 96, 96)
+    assert float(losses.motion_loss(target + look, target, region, 4)) < 1e-5
+    still = target[::4].repeat_interleave(4, dim=0)
+    assert float(losses.motion_loss(still, target, region, 4)) > 0.1
+
+
+def test_change_weights_grow_where_the_reference_differs():
+    target = torch.zeros(1, 3, 96, 96)
+    reference = target.clone()
+    reference[..., 60:80, 40:60] = 0.05
+    weights = losses.change_weights(target, reference, 2.0)
+    assert float(weights[0, 0, 70, 50]) == pytest.approx(3.0, rel=1e-4)
+    assert float(weights[0, 0, 10, 10]) == 1.0
+    assert float(losses.change_weights(target, reference + 1, 2.0).max()) == 7.0
+
+
+def test_contrast_is_low_only_for_mouths_that_suit_their_own_sound():
+    sounds = torch.eye(4)
+    assert float(losses.sync_contrast(sounds, sounds)) < 1e-3
+    alike = torch.full((4, 4), 0.5)
+    assert float(losses.sync_contrast(sounds, alike)) == pytest.approx(math.log(4), rel=1e-5)
+
+
+def test_feature_loss_vanishes_for_equal_windows_and_trains_the_output():
+    expert = LipSyncExpert(0.125).eval().requires_grad_(False)
+    target = torch.rand(2, 15, 48, 96)
+    output = (target * 0.5).requires_grad_()
+    assert float(losses.feature_loss(expert, target, target)) == 0.0
+    losses.feature_loss(expert, output, target).backward()
+    assert float(output.grad.abs().max()) > 0
