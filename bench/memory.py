@@ -77,24 +77,25 @@ def peak_memory_mib(clip: Path, out: Path, weights: str) -> tuple[float, float]:
 
 
 def tree_sizes_mib(root: int) -> dict[int, float]:
-    """Return the memory of a process and all below it, by process id.
+    """Return the resident memory of a process and of the ffmpeg processes below it, by process id.
 
-    Proportional set sizes: pages that several share (all of them, just after a fork) count once.
+    Between fork and exec a child still is its parent's image and would count it twice: left out.
     """
     sizes: dict[int, float] = {}
     waiting = [root]
     while waiting:
         number = waiting.pop()
         try:
-            rollup = Path(f"/proc/{number}/smaps_rollup").read_text()
+            status = Path(f"/proc/{number}/status").read_text()
+            program = Path(f"/proc/{number}/exe").readlink()
             tasks = list(Path(f"/proc/{number}/task").iterdir())
             children = [int(c) for task in tasks for c in (task / "children").read_text().split()]
         except OSError:  # gone meanwhile
             continue
-        sizes[number] = (
-            sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
-        )
         waiting.extend(children)
+        resident = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
+        if resident and (number == root or "ffmpeg" in program.name):
+            sizes[number] = int(resident[0]) / 1024
     return sizes
 
 
