@@ -41,8 +41,8 @@ def export_checkpoint(checkpoint: Path, out: Path) -> dict[str, str]:
         "format_version": WEIGHTS_FORMAT_VERSION,
         "architecture": config["kind"],
         "width": str(config["width"]),
-        "steps": str(progress["step"]),
-        "seconds": str(round(progress["seconds"])),
+        "steps": str(progress["step"] + progress["earlier_steps"]),
+        "seconds": str(round(progress["seconds"] + progress["earlier_seconds"])),
         "licence": LICENCE,
         "attribution": ATTRIBUTION,
     }

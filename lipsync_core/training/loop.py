@@ -27,10 +27,19 @@ GRADIENT_NORM_LIMIT = 5.0
 
 @dataclass
 class Progress:
-    """How far a run has come; survives a resume."""
+    """How far a run has come; survives a resume.
+
+    Attributes:
+        step: optimiser steps of this run.
+        seconds: time spent in them.
+        earlier_steps: steps of the runs that it goes on from.
+        earlier_seconds: time spent in those.
+    """
 
     step: int = 0
     seconds: float = 0.0
+    earlier_steps: int = 0
+    earlier_seconds: float = 0.0
 
 
 def train(
@@ -213,7 +222,11 @@ class _State:
         """Keep what was learnt, count time and steps anew."""
         self.task.begin()
         self.average = _copied_state(self.task.network)
-        self.progress = Progress()
+        before = self.progress
+        self.progress = Progress(
+            earlier_steps=before.earlier_steps + before.step,
+            earlier_seconds=before.earlier_seconds + before.seconds,
+        )
         self._reported = (0, 0.0)
 
 

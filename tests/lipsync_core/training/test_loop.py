@@ -110,8 +110,8 @@ def test_expert_learns_to_tell_bright_from_dark(prepared, tmp_path):
     )
     try:
         config = replace(
-            SMALL, steps=60, clips_per_step=4, windows_per_clip=6, learning_rate=3e-3, warmup_steps=5,
-            geometry_strength=0.0, colour_strength=0.0, sound_strength=0.0, log_every_steps=15,
+            SMALL, steps=40, clips_per_step=3, windows_per_clip=6, learning_rate=3e-3, warmup_steps=5,
+            geometry_strength=0.0, colour_strength=0.0, sound_strength=0.0, log_every_steps=10,
         )  # fmt: skip
         run(config, prepared, tmp_path / "run")
     finally:
