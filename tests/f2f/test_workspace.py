@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -160,27 +159,31 @@ def test_killed_work_is_cleared_at_the_next_start(tmp_path: Path) -> None:
     assert ears.notices == []
 
 
-def _hold(
-    root: Path, held: multiprocessing.synchronize.Event, release: multiprocessing.synchronize.Event
-) -> None:
-    with Workspace(root).lock(SilentObserver()):
-        held.set()
-        release.wait(20)
+HOLDER = """
+import sys
+from pathlib import Path
+from f2f.stage import SilentObserver
+from f2f.workspace import Workspace
+with Workspace(Path(sys.argv[1])).lock(SilentObserver()):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
 
 
 def test_a_second_command_waits_and_says_so(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    other = context.Process(target=_hold, args=(tmp_path, held, release))
-    other.start()
-    try:
-        assert held.wait(20)
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == "held\n"
         ears = Ears()
-        ears.notice = lambda text: (Ears.notice(ears, text), release.set())[0]  # type: ignore[method-assign]
+
+        def hear(text: str) -> None:
+            Ears.notice(ears, text)
+            other.stdin.write("release\n")
+            other.stdin.flush()
+
+        ears.notice = hear  # type: ignore[method-assign]
         with Workspace(tmp_path).lock(ears):
             assert len(ears.notices) == 1
             assert str(tmp_path) in ears.notices[0]
-    finally:
-        release.set()
-        other.join(20)
-    assert other.exitcode == 0
+    assert other.returncode == 0
