@@ -35,9 +35,9 @@ class Phase:
 PHASES = (
     Phase("train_expert_easy", 7),
     Phase("train_expert", 27, "train_expert_easy", "lipsync_expert"),
-    Phase("train_wav2lip_images", 40),
+    Phase("train_wav2lip_images", 30),
     Phase("train_wav2lip_motion", 22, "train_wav2lip_images"),
-    Phase("train_wav2lip", 20, "train_wav2lip_motion", "wav2lip"),
+    Phase("train_wav2lip", 35, "train_wav2lip_motion", "wav2lip"),
     Phase("train_syncnet", 46, "", "syncnet"),
 )
 
