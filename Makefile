@@ -1,7 +1,7 @@
 # Works with any environment that has `pip install ".[standard,dev]"`: make test PYTHON=.venv/bin/python
 PYTHON ?= python3
 
-.PHONY: lint format test sample embedded-weights
+.PHONY: lint format test sample
 
 lint:
 	$(PYTHON) -m ruff check .

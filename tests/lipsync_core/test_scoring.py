@@ -19,7 +19,6 @@ from lipsync_core.models import SyncNet
 from lipsync_core.scoring import LoadedSyncNet, _video_score, load_syncnet
 from lipsync_core.syncnet_crops import tracked_crops, whole_frame_crops
 from lipsync_core.syncnet_meter import TrackDistances, mfcc_columns
-from lipsync_core.weights import lookup
 
 
 @pytest.fixture(scope="module")
@@ -268,14 +267,8 @@ def test_whole_frame_crops_are_bilinear() -> None:
 # --- a real SyncNet on real people ------------------------------------------------------------------
 
 
-def embedded_syncnet() -> LoadedSyncNet:
-    if not (lookup.PACKAGE_FOLDER / "syncnet.safetensors").is_file():
-        pytest.skip("the embedded SyncNet is not in this checkout yet")
-    return load_syncnet("embedded")
-
-
 def test_real_clips_fit_their_own_sound_best(shared_media: Path) -> None:
-    net = embedded_syncnet()
+    net = load_syncnet("embedded")
     clips = sorted((shared_media / "grid" / "test" / "s1").glob("*.mkv"))[:4]
     for clip, other in zip(clips, clips[1:] + clips[:1], strict=True):
         own = score_video(clip, syncnet=net).whole

@@ -442,8 +442,6 @@ def test_dead_host_and_full_disk(home: Path, mirror: Mirror, monkeypatch: pytest
 
 @pytest.mark.parametrize("kind", ["wav2lip", "lipsync_expert", "syncnet"])
 def test_embedded_weights_load(kind: str) -> None:
-    if not list(lookup.PACKAGE_FOLDER.glob("*.safetensors")):
-        pytest.skip("the embedded weights are not in this checkout yet")
     weights = resolve(kind, "embedded", allow_download=False)
     assert weights.sha256 is not None  # from the manifest
     network = load_network(fetch(weights), kind, sha256=weights.sha256)  # type: ignore[arg-type]
