@@ -19,7 +19,7 @@ from lipsync_core.training.prepare import prepare
 
 logger = logging.getLogger(__name__)
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path("configs")  # of a checkout: the configurations are no part of the installed package
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--work", type=Path, default=Path("embedded-training"), help="data, checkpoints, results"
     )
     parser.add_argument(
+        "--configs", type=Path, default=CONFIGS, help="folder of the train_*.yaml files of a checkout"
+    )
+    parser.add_argument(
         "--share", type=float, default=1.0, help="of the usual length; 2 trains twice as long"
     )
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for path in make_embedded_weights(args.clips, args.work, share=args.share):
+    for path in make_embedded_weights(args.clips, args.work, args.configs, args.share):
         logger.info("wrote %s (%.1f MB)", path, path.stat().st_size / 1e6)
 
 

@@ -6,11 +6,11 @@ import torch
 import yaml
 
 from lipsync_core.checkpoints import load_network, load_state_dict, read_metadata
-from lipsync_core.training import embedded
 from lipsync_core.training.accuracy import expert_accuracy, syncnet_lse
 from lipsync_core.training.embedded import PHASES, make_embedded_weights
 from lipsync_core.training.figures import choose_clips
 
+CONFIGS = Path(__file__).parents[3] / "configs"
 TINY = {"width": 0.125, "steps": 1, "clips_per_step": 2, "windows_per_clip": 2}
 
 
@@ -18,7 +18,7 @@ TINY = {"width": 0.125, "steps": 1, "clips_per_step": 2, "windows_per_clip": 2}
 def made(tmp_path_factory, prepared_folder):
     work, configs = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("configs")
     shutil.copytree(prepared_folder, work / "data")
-    for path in embedded.CONFIGS.glob("train_*.yaml"):
+    for path in CONFIGS.glob("train_*.yaml"):
         (configs / path.name).write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | TINY))
     files = make_embedded_weights(Path("unused: data is there"), work, configs)
     return work, configs, files
@@ -27,7 +27,7 @@ def made(tmp_path_factory, prepared_folder):
 def test_every_phase_has_its_configuration_and_a_phase_before_it():
     names = [phase.name for phase in PHASES]
     for number, phase in enumerate(PHASES):
-        assert (embedded.CONFIGS / f"{phase.name}.yaml").is_file()
+        assert (CONFIGS / f"{phase.name}.yaml").is_file()
         assert not phase.goes_on_from or phase.goes_on_from in names[:number]
     assert {p.exported_as for p in PHASES if p.exported_as} == {"lipsync_expert", "wav2lip", "syncnet"}
 
