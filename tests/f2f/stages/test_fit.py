@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_results import Listener
 from synthetic import write_wav
 
 from f2f.config import FitConfig
 from f2f.loudness import speech_rms, to_dbfs, true_peak
 from f2f.results import EngineInfo, FittedSpeech, Segment, Speech, Take, TranslatedSegment, Translation
-from f2f.stage import SilentObserver, StageContext
+from f2f.stage import StageContext
 from f2f.stages import fit as fit_module
 from f2f.stages.fit import fit
 from lipsync_core.errors import MediaError
@@ -22,20 +23,6 @@ from lipsync_core.media import read_wav
 RATE = 48_000
 TAKE_RATE = 22_050
 INFO = EngineInfo(name="test", version="1", licence="none")
-
-
-class Ears(SilentObserver):
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.notices: list[str] = []
-        self.progress: list[tuple[float, float | None, str]] = []
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-    def stage_progress(self, stage: str, done: float, total: float | None, unit: str) -> None:
-        self.progress.append((done, total, unit))
 
 
 class Studio:
@@ -47,7 +34,7 @@ class Studio:
         self.out.mkdir()
         self.segments: list[TranslatedSegment] = []
         self.takes: list[Take] = []
-        self.ears = Ears()
+        self.ears = Listener()
 
     def add(
         self, start_s: float, end_s: float, speech_s: float, hz: float = 400, amplitude: float = 0.3

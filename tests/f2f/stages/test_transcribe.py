@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from made_results import Listener
 from synthetic import ffmpeg, make_clip
 from tiny_whisper import make_checkpoint
 
@@ -12,7 +13,7 @@ from f2f.config import TranscribeConfig
 from f2f.engines import sphinx, whisper_asr
 from f2f.errors import CaptionError, EngineUnavailableError, UsageError
 from f2f.results import SourceVideo
-from f2f.stage import SilentObserver, StageContext
+from f2f.stage import StageContext
 from f2f.stages.transcribe import plan, transcribe
 
 EN = (
@@ -21,18 +22,6 @@ EN = (
 )
 HI = "1\n00:00:00,200 --> 00:00:03,500\nआज हम देखेंगे कि प्रकाश कितनी तेज़ी से चलता है।\n"
 AUTO = TranscribeConfig()
-
-
-class Listener(SilentObserver):
-    def __init__(self) -> None:
-        self.notices: list[str] = []
-        self.progress: list[tuple[float, float | None, str]] = []
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-    def stage_progress(self, stage: str, done: float, total: float | None, unit: str) -> None:
-        self.progress.append((done, total, unit))
 
 
 @pytest.fixture(autouse=True)

@@ -5,28 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from made_results import Listener
 from tiny_translators import LESSONS, make_m2m100
 
 from f2f.config import TranslateConfig
 from f2f.errors import CaptionError, EngineUnavailableError, UsageError
 from f2f.results import EngineInfo, Segment, Transcript
-from f2f.stage import SilentObserver, StageContext
+from f2f.stage import StageContext
 from f2f.stages.translate import is_same_language, plan, translate
 
 AUTO = TranslateConfig()
 SOURCES = list(LESSONS)
-
-
-class Listener(SilentObserver):
-    def __init__(self) -> None:
-        self.notices: list[str] = []
-        self.progress: list[tuple[float, float | None, str]] = []
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-    def stage_progress(self, stage: str, done: float, total: float | None, unit: str) -> None:
-        self.progress.append((done, total, unit))
 
 
 @pytest.fixture(autouse=True)
