@@ -12,21 +12,38 @@ from torch import Tensor, nn
 from lipsync_core.models.layers import ConvUnit, mel_encoder, residual_units, scaled_channels
 
 EXPERT_WINDOW_FRAMES = 5  # 200 ms at 25 frames a second
+EXPERT_WINDOWS = (1, 3, 5)  # numbers of frames compared in the thesis, table 3.4
+
+
+def expert_frames(window_frames: int) -> slice:
+    """Return which frames of a five-frame window an expert of ``window_frames`` looks at: the central ones.
+
+    The mel of 200 ms begins with the five-frame window whatever the expert sees of it.
+    """
+    first = (EXPERT_WINDOW_FRAMES - window_frames) // 2
+    return slice(first, first + window_frames)
 
 
 class LipSyncExpert(nn.Module):
-    """Two branches that embed 200 ms of mouth and of sound into one space.
+    """Two branches that embed up to five frames of mouth and 200 ms of sound into one space.
 
     Args:
         width: channel multiplier; 1.0 is the published network (16,435,072 parameters).
+        window_frames: frames seen at once, 5 (published), 3 or 1; see `expert_frames`.
+
+    Raises:
+        ValueError: ``window_frames`` is another number.
     """
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0, window_frames: int = EXPERT_WINDOW_FRAMES) -> None:
         super().__init__()
+        if window_frames not in EXPERT_WINDOWS:
+            raise ValueError(f"window_frames is {window_frames!r}; allowed are 1, 3 and 5")
         self.width = width
+        self.window_frames = window_frames
         c = {n: scaled_channels(n, width) for n in (32, 64, 128, 256, 512)}
         self.face_encoder = nn.Sequential(
-            ConvUnit(3 * EXPERT_WINDOW_FRAMES, c[32], 7, 1, 3),
+            ConvUnit(3 * window_frames, c[32], 7, 1, 3),
             # Padding 1 with a 5x5 kernel (46x47 maps) is odd, and what the published weights were trained on.
             ConvUnit(c[32], c[64], 5, (1, 2), 1),
             *residual_units(c[64], 2),
@@ -47,8 +64,8 @@ class LipSyncExpert(nn.Module):
 
         Args:
             mel: (N, 1, 80, 16), normalised mel in -4...4.
-            faces: (N, 15, 48, 96), BGR in 0...1: lower halves of five consecutive 96x96 face crops,
-                frame-major (t0 B, G, R, t1 B, ...).
+            faces: (N, 3 * window_frames, 48, 96), BGR in 0...1: lower halves of consecutive 96x96 face
+                crops, frame-major (t0 B, G, R, t1 B, ...).
 
         Returns:
             Audio and face embeddings, each (N, 512 * width), non-negative, of unit length.
@@ -60,5 +77,5 @@ class LipSyncExpert(nn.Module):
         return F.normalize(self.audio_encoder(mel).flatten(1), dim=1)
 
     def embed_faces(self, faces: Tensor) -> Tensor:
-        """Map (N, 15, 48, 96) to unit vectors (N, 512 * width)."""
+        """Map (N, 3 * window_frames, 48, 96) to unit vectors (N, 512 * width)."""
         return F.normalize(self.face_encoder(faces).flatten(1), dim=1)
