@@ -7,6 +7,7 @@ from parity_fill import DATA, filled, golden, uniform_input
 
 from lipsync_core.models import LipSyncExpert, SyncNet, Wav2Lip
 from lipsync_core.models.layers import scaled_channels
+from lipsync_core.models.lipsync_expert import expert_frames
 
 PUBLISHED = {
     "wav2lip": (Wav2Lip, 36_298_035),
@@ -54,6 +55,23 @@ def test_expert_meets_the_goldens():
     expected = golden("lipsync_expert")
     np.testing.assert_allclose(audio.numpy(), expected["audio"], atol=1e-5)
     np.testing.assert_allclose(face.numpy(), expected["face"], atol=1e-5)
+
+
+@pytest.mark.parametrize("window_frames", [1, 3, 5])
+@torch.inference_mode()
+def test_expert_of_fewer_frames_sees_only_those(window_frames):
+    network = filled(LipSyncExpert(0.125, window_frames))
+    assert network.face_encoder[0].conv_block[0].in_channels == 3 * window_frames
+    audio, face = network(
+        uniform_input("m", (2, 1, 80, 16), -4, 4), uniform_input("f", (2, 3 * window_frames, 48, 96))
+    )
+    assert audio.shape == face.shape == (2, 64)
+    assert (
+        list(range(5))[expert_frames(window_frames)]
+        == {1: [2], 3: [1, 2, 3], 5: [0, 1, 2, 3, 4]}[window_frames]
+    )
+    with pytest.raises(ValueError, match="window_frames is 2"):
+        LipSyncExpert(0.125, 2)
 
 
 @torch.inference_mode()
