@@ -39,7 +39,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> None:
     """Sync one video."""
-    from lipsync_core.inference import load
+    from lipsync_core.inference import load_syncer
     from lipsync_core.media import probe_media
     from lipsync_core.recipe import RecipeOptions
     from lipsync_core.sync import SyncOptions, sync_video
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     if recipe != RecipeOptions() and not args.parity:
         raise InvalidInputError("--pads, --box, --static, --resize-factor, --rotate and --crop need --parity")
     options = SyncOptions(args.length, not args.no_smooth, args.crf, args.preset, recipe)
-    syncer = load(
+    syncer = load_syncer(
         args.weights,
         args.device,
         detector=args.detector,

@@ -1,0 +1,178 @@
+"""Off-sync accuracy of one expert on prepared clips, by person, as a table and as JSON.
+
+``python -m lipsync_core evaluate --expert FILE --data DIR``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lipsync_core.errors import InvalidInputError
+from lipsync_core.training.accuracy import (
+    SELECTIONS,
+    THRESHOLD,
+    ClipScores,
+    ExpertAccuracy,
+    Rule,
+    Selection,
+    accuracy_of,
+    by_identity,
+    choose_threshold,
+    score_clips,
+)
+from lipsync_core.training.dataset import PreparedClips
+from lipsync_core.training.export import load_expert
+from lipsync_core.training.prepare import ClipRecord
+
+logger = logging.getLogger(__name__)
+
+HELD_OUT_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class ExpertOptions:
+    """What to measure.
+
+    Attributes:
+        threshold: of the cosine; None for 0.5, or for the one chosen on ``threshold_from``.
+        threshold_from: prepared training clips on whose held-out part the threshold is chosen.
+        rule: how it is chosen, see `lipsync_core.training.accuracy.choose_threshold`.
+        target: off-sync accuracy wanted by the rule ``off_sync``.
+        min_distance_frames: between the moments of a false pair; 1 is the published protocol.
+        mel_offset_frames: at which the expert was trained.
+        seen: people known from training; by default those of ``threshold_from``.
+    """
+
+    threshold: float | None = None
+    threshold_from: Path | None = None
+    rule: Rule = "balanced"
+    target: float = 0.916
+    min_distance_frames: int = 1
+    mel_offset_frames: float = 0.0
+    seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExpertReport:
+    """What was measured.
+
+    Attributes:
+        expert: file of the weights.
+        window_frames: frames that the expert sees.
+        threshold: of the cosine, and ``threshold_source`` says where it comes from.
+        chosen_on: accuracy on the held-out training clips the threshold was chosen on, if it was.
+        groups: for all clips, for seen and unseen people where that is known, and for each person: accuracy
+            by selection of pairs.
+    """
+
+    expert: str
+    window_frames: int
+    threshold: float
+    threshold_source: str
+    chosen_on: ExpertAccuracy | None
+    groups: Mapping[str, Mapping[Selection, ExpertAccuracy]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as dicts for JSON."""
+        return asdict(self)
+
+
+def held_out(clips: Sequence[ClipRecord], share: float) -> list[ClipRecord]:
+    """Return about ``share`` of the clips, chosen by a hash of person and name: the same on every machine.
+
+    A clip that was cut into pieces (``name-1``) goes as a whole.
+    """
+
+    def place(clip: ClipRecord) -> float:
+        stem, _, piece = clip.name.rpartition("-")
+        name = stem if stem and piece.isdigit() else clip.name
+        digest = hashlib.sha256(f"{clip.identity}/{name}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64
+
+    return [clip for clip in clips if place(clip) < share]
+
+
+def report_expert(expert_file: Path, data_folder: Path, options: ExpertOptions) -> ExpertReport:
+    """Measure an expert on prepared clips.
+
+    Args:
+        expert_file: safetensors, published weights, or a training checkpoint.
+        data_folder: clips prepared by ``python -m lipsync_core prepare``.
+        options: see `ExpertOptions`.
+
+    Raises:
+        CheckpointError: the file holds no expert.
+        InvalidInputError: no prepared clips, or none long enough.
+    """
+    if options.threshold is not None and options.threshold_from is not None:
+        raise InvalidInputError("a threshold and clips to choose one on exclude each other: give one of them")
+    expert = load_expert(expert_file)
+    threshold, source, chosen = THRESHOLD, "default", None
+    seen: Collection[str] = options.seen
+    if options.threshold is not None:
+        threshold, source = options.threshold, "given"
+    if options.threshold_from is not None:
+        training = PreparedClips(options.threshold_from)
+        clips = held_out(training.clips, HELD_OUT_SHARE)
+        chosen = choose_threshold(
+            score_clips(expert, training, clips, options.mel_offset_frames),
+            options.rule,
+            options.target,
+            min_distance_frames=options.min_distance_frames,
+        )
+        threshold = chosen.threshold
+        source = f"{options.rule} on {len(clips)} held-out clips of {options.threshold_from.name}"
+        seen = seen or {clip.identity for clip in training.clips}
+    data = PreparedClips(data_folder)
+    scores = score_clips(expert, data, data.clips, options.mel_offset_frames)
+    groups = {
+        name: found
+        for name, members in _groups(scores, seen).items()
+        if (found := _by_selection(members, threshold, options.min_distance_frames))
+    }
+    if not groups:
+        raise InvalidInputError(f"{data_folder} holds no windows to judge: give clips of over 0.3 s")
+    window_frames = int(getattr(expert, "window_frames", 5))
+    return ExpertReport(str(expert_file), window_frames, threshold, source, chosen, groups)
+
+
+def _groups(scores: Sequence[ClipScores], seen: Collection[str]) -> dict[str, Sequence[ClipScores]]:
+    groups: dict[str, Sequence[ClipScores]] = {"everyone": scores}
+    if seen:
+        groups["people seen in training"] = [c for c in scores if c.identity in seen]
+        groups["unseen people"] = [c for c in scores if c.identity not in seen]
+    return {**groups, **by_identity(scores)}
+
+
+def _by_selection(
+    scores: Sequence[ClipScores], threshold: float, min_distance_frames: int
+) -> dict[Selection, ExpertAccuracy]:
+    found = {s: accuracy_of(scores, threshold, s, min_distance_frames) for s in SELECTIONS}
+    return {selection: accuracy for selection, accuracy in found.items() if accuracy is not None}
+
+
+def table_lines(report: ExpertReport) -> list[str]:
+    """Return the report as lines of a table for people."""
+    lines = [
+        f"expert {report.expert}, {report.window_frames} frames · threshold {report.threshold:.3f} "
+        f"({report.threshold_source})"
+    ]
+    if report.chosen_on is not None:
+        lines.append(
+            f"there: off-sync {report.chosen_on.off_sync:.1%}, in-sync {report.chosen_on.in_sync:.1%} of "
+            f"{report.chosen_on.n_windows} windows with speech"
+        )
+    lines.append(f"{'':26}{'windows':16}{'off-sync':>9}{'in-sync':>9}{'ranking':>9}{'n':>8}")
+    words = {"all": "all", "speech": "with speech", "speech_pairs": "speech in both"}
+    for group, found in report.groups.items():
+        for number, (selection, accuracy) in enumerate(found.items()):
+            lines.append(
+                f"{group if number == 0 else '':26}{words[selection]:16}{accuracy.off_sync:>9.1%}"
+                f"{accuracy.in_sync:>9.1%}{accuracy.ranking:>9.1%}{accuracy.n_windows:>8}"
+            )
+    return lines
