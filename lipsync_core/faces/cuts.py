@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lipsync_core.faces.geometry import FrameArray
+from lipsync_core.pictures import Picture, Yuv420Frame
 
 SMALL_WIDTH, SMALL_HEIGHT = 48, 32
 MIN_CHANGE = 18.0  # mean grey levels between neighbouring frames; gentle scenes stay under 3
@@ -23,12 +23,9 @@ class CutDetector:
         self._previous: npt.NDArray[np.float32] | None = None
         self._usual_change = 0.0
 
-    def is_cut(self, frame_bgr: FrameArray) -> bool:
-        """Return whether this (H, W, 3) BGR frame begins a shot; true for the first frame."""
-        import cv2
-
-        small = cv2.resize(frame_bgr, (SMALL_WIDTH, SMALL_HEIGHT), interpolation=cv2.INTER_AREA)
-        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)
+    def is_cut(self, picture: Picture) -> bool:
+        """Return whether this frame begins a shot; true for the first frame."""
+        grey = _small_grey(picture)
         previous, self._previous = self._previous, grey
         if previous is None:
             return True
@@ -36,3 +33,14 @@ class CutDetector:
         is_cut = change > max(MIN_CHANGE, MOTION_FACTOR * self._usual_change)
         self._usual_change = 0.0 if is_cut else 0.8 * self._usual_change + 0.2 * change
         return is_cut
+
+
+def _small_grey(picture: Picture) -> npt.NDArray[np.float32]:
+    import cv2
+
+    size = (SMALL_WIDTH, SMALL_HEIGHT)
+    if isinstance(picture, Yuv420Frame):
+        luma = np.asarray(cv2.resize(picture.y, size, interpolation=cv2.INTER_AREA), np.float32)
+        return luma if picture.colour.is_full_range else (luma - 16) * np.float32(255 / 219)
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)

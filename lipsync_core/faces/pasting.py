@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.faces.geometry import GENERATOR_FACE_SIZE_PX, FrameArray
+from lipsync_core.pictures import Picture, Yuv420Frame, region_bgr
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -61,39 +63,53 @@ class FacePatch:
             )
 
 
-def paste(frame_bgr: FrameArray, patch: FacePatch) -> FrameArray:
+PictureT = TypeVar("PictureT", bound=Picture)
+
+
+def paste(picture: PictureT, patch: FacePatch) -> PictureT:
     """Return a copy of the frame with the patch's lower face blended in.
 
     The mask is a soft, squarish ellipse from the nose base to below the chin; the generated colours are
     shifted, smoothly over the face, to meet the frame's around the mask. Away from the mouth the frame's
     own detail (skin, beard, chin line) comes back where both show the same; the rest is sharpened. The box's
-    upper half and everything outside the box are bit for bit those of ``frame_bgr``.
+    upper half and everything outside the box are bit for bit those of ``picture``. Of a planar frame only
+    the box is converted, and only what changes is written back.
 
     Args:
-        frame_bgr: (H, W, 3) uint8 BGR.
+        picture: (H, W, 3) uint8 BGR, or a `Yuv420Frame`.
         patch: see `FacePatch`.
 
     Raises:
         InvalidInputError: the patch's box leaves the frame.
     """
     x1, y1, x2, y2 = patch.box
-    if y2 > frame_bgr.shape[0] or x2 > frame_bgr.shape[1]:
+    height, width = picture.shape[:2]
+    if y2 > height or x2 > width:
         raise InvalidInputError(
-            f"box {patch.box} leaves the {frame_bgr.shape[1]}x{frame_bgr.shape[0]} frame; "
+            f"box {patch.box} leaves the {width}x{height} frame; "
             "these patches belong to a video of another size"
         )
-    out = frame_bgr.copy()
-    width, height = x2 - x1, y2 - y1
+    before = region_bgr(picture, patch.box)
+    first, rows = _blended_rows(before, patch)
+    if isinstance(picture, Yuv420Frame):
+        changed = picture.changed((x1, y1 + first, x2, y2), before[first:], rows)
+        return cast(PictureT, changed)
+    out = picture.copy()
+    out[y1 + first : y2, x1:x2] = rows
+    return cast(PictureT, out)
+
+
+def _blended_rows(original: FrameArray, patch: FacePatch) -> tuple[int, FrameArray]:
+    """Return (first row that changes, that row and all below it) of the box."""
+    height, width = original.shape[:2]
     mask = lower_face_mask(width, height)
     first = int(np.argmax(mask.any(axis=1)))  # rows above have no part in it
-    original = frame_bgr[y1:y2, x1:x2]
     corrected = patch.face_bgr.astype(np.float32) + _colour_shift(patch.face_bgr, original)
     generated = _at_box_size(corrected, original)[first:]
     alpha = (mask[first:, :, None] * np.float32(patch.opacity)).astype(np.float32)
     below = original[first:].astype(np.float32)
     blended = below + alpha * (generated - below)
-    out[y1 + first : y2, x1:x2] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
-    return out
+    return first, np.clip(np.rint(blended), 0, 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=64)

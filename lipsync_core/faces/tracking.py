@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +18,16 @@ import numpy.typing as npt
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.faces.centerface import FaceBox, FaceDetector, iou
 from lipsync_core.faces.cuts import CutDetector
-from lipsync_core.faces.geometry import FrameArray
 from lipsync_core.faces.primary import PrimaryFace
+from lipsync_core.faces.views import detect_faces
+from lipsync_core.pictures import Picture
 
 MAX_GAP_S = 0.4  # longer absences are not bridged
 SMOOTHING_S = 0.12  # standard deviation of the centred Gaussian
 MIN_DETECTIONS = 3  # a face seen less often is a flicker on a slide
 FAST_MOTION = 0.12  # of the box height between two detections: then every frame is detected
 
+PictureT = TypeVar("PictureT", bound=Picture)
 Vector = npt.NDArray[np.float64]  # x1, y1, x2, y2, score and, if known, ten landmark coordinates
 
 
@@ -32,7 +35,7 @@ Vector = npt.NDArray[np.float64]  # x1, y1, x2, y2, score and, if known, ten lan
 class _Tracked:
     """A frame on its way through the chain."""
 
-    frame_bgr: FrameArray
+    picture: Picture
     starts_shot: bool
     faces: list[FaceBox] | None = None  # None: not detected on
     box: Vector | None = None
@@ -55,12 +58,12 @@ class TrackingOptions:
 
 
 def track_faces(
-    frames: Iterable[FrameArray],
+    frames: Iterable[PictureT],
     detector: FaceDetector,
     *,
     fps: float = 25.0,
     options: TrackingOptions | None = None,
-) -> Iterator[tuple[FrameArray, FaceBox | None]]:
+) -> Iterator[tuple[PictureT, FaceBox | None]]:
     """Yield every frame with the box of the one primary face, None where it is not there.
 
     The primary face is the most prominent (large, central, sure) and stays so until a cut, its absence,
@@ -69,7 +72,7 @@ def track_faces(
     appears or vanishes. Boxes are smoothed with a centred window that never reaches across a cut or gap.
 
     Args:
-        frames: (H, W, 3) uint8 BGR, all of one size; passed through unchanged.
+        frames: (H, W, 3) uint8 BGR or planar, all of one size; passed through unchanged.
         detector: see `FaceDetector`.
         fps: frames a second, which turns the time constants into frames.
         options: see `TrackingOptions`.
@@ -87,10 +90,10 @@ def track_faces(
     if settings.smooth:
         stream = _smooth(stream, SMOOTHING_S * fps)
     for item in stream:
-        yield item.frame_bgr, None if item.box is None else _face(item.box)
+        yield cast(PictureT, item.picture), None if item.box is None else _face(item.box)
 
 
-def _observe(frames: Iterable[FrameArray], detector: FaceDetector, every: int) -> Iterator[_Tracked]:
+def _observe(frames: Iterable[Picture], detector: FaceDetector, every: int) -> Iterator[_Tracked]:
     """Mark cuts, and detect on the first, the last and every ``every``-th frame of each shot."""
     cuts = CutDetector()
     held: _Tracked | None = None  # one frame back, in case it proves to be the last of its shot
@@ -99,16 +102,16 @@ def _observe(frames: Iterable[FrameArray], detector: FaceDetector, every: int) -
         item = _Tracked(frame, starts_shot=cuts.is_cut(frame))
         if held is not None:
             if item.starts_shot and held.faces is None:
-                held.faces = detector.detect(held.frame_bgr)
+                held.faces = detect_faces(detector, held.picture)
             yield held
         since_detection += 1
         if item.starts_shot or since_detection >= every:
-            item.faces = detector.detect(frame)
+            item.faces = detect_faces(detector, frame)
             since_detection = 0
         held = item
     if held is not None:
         if held.faces is None:
-            held.faces = detector.detect(held.frame_bgr)
+            held.faces = detect_faces(detector, held.picture)
         yield held
 
 
@@ -127,7 +130,7 @@ def _choose(stream: Iterator[_Tracked], detector: FaceDetector, fps: float) -> I
             is_fast = _needs_refinement(before, item)
             if is_fast or was_fast:
                 for middle in between:
-                    _assign_nearest(middle, detector.detect(middle.frame_bgr), before, item)
+                    _assign_nearest(middle, detect_faces(detector, middle.picture), before, item)
             else:
                 _interpolate(before, between, item)
             was_fast = is_fast
@@ -139,7 +142,8 @@ def _choose(stream: Iterator[_Tracked], detector: FaceDetector, fps: float) -> I
 
 
 def _assign(item: _Tracked, primary: PrimaryFace, faces: list[FaceBox], n_frames: int) -> None:
-    face = primary.update(faces, item.frame_bgr.shape[1], item.frame_bgr.shape[0], n_frames, item.starts_shot)
+    height, width = item.picture.shape[:2]
+    face = primary.update(faces, width, height, n_frames, item.starts_shot)
     item.box, item.track = (None, -1) if face is None else (_vector(face), primary.track)
 
 
