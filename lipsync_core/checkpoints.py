@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,21 +18,26 @@ from lipsync_core.containers import (
     sha256_of,
 )
 from lipsync_core.errors import CheckpointError, InvalidInputError, MissingModelError
+from lipsync_core.models.registry import KINDS, ModelKind, recognised, same_network
 
-__all__ = ["NetworkKind", "load_network", "load_state_dict", "read_metadata", "sha256_of"]
-
-NetworkKind = Literal["wav2lip", "lipsync_expert", "syncnet"]
+__all__ = ["Recognised", "load_network", "load_recognised", "load_state_dict", "read_metadata", "sha256_of"]
 
 _PREFIX = "module."  # nn.DataParallel
 _COUNTER = "num_batches_tracked"  # never read in eval mode, and absent from some re-packed files
 
-# The key of each network whose first dimension is 512 channels times the width.
-_WIDTH_KEYS: dict[str, str] = {
-    "wav2lip": "face_encoder_blocks.5.0.conv_block.0.weight",
-    "lipsync_expert": "face_encoder.11.conv_block.0.weight",
-    "syncnet": "netfclip.0.weight",
-}
-_WIDTH_CHANNELS = 512
+
+class Recognised(NamedTuple):
+    """A network read from a file that did not have to be told what it is.
+
+    Attributes:
+        kind: name in `lipsync_core.models.registry.KINDS`.
+        network: in eval mode, without gradients.
+        metadata: text metadata of a safetensors file, else empty.
+    """
+
+    kind: str
+    network: nn.Module
+    metadata: dict[str, str]
 
 
 def load_state_dict(path: str | Path, *, sha256: str | None = None) -> dict[str, Tensor]:
@@ -62,7 +67,7 @@ def load_state_dict(path: str | Path, *, sha256: str | None = None) -> dict[str,
 
 
 def load_network(
-    path: str | Path, kind: NetworkKind, device: str | torch.device = "cpu", *, sha256: str | None = None
+    path: str | Path, kind: str, device: str | torch.device = "cpu", *, sha256: str | None = None
 ) -> nn.Module:
     """Build the network that fits a weights file, fill it and return it in eval mode.
 
@@ -70,7 +75,8 @@ def load_network(
 
     Args:
         path: weights in any published container.
-        kind: ``"wav2lip"``, ``"lipsync_expert"`` or ``"syncnet"``.
+        kind: name in `lipsync_core.models.registry.KINDS`; ``"wav2lip"`` and ``"wav2lip_gan"`` are one
+            network.
         device: where the network shall live.
         sha256: expected hash of the file.
 
@@ -78,21 +84,53 @@ def load_network(
         MissingModelError: there is no such file.
         CheckpointError: the file is unusable (see `load_state_dict`), or its keys or shapes are not
             exactly those of the network.
+        InvalidInputError: unknown kind.
     """
-    from lipsync_core.models import LipSyncExpert, SyncNet, Wav2Lip
-
-    classes: dict[str, Callable[[float], nn.Module]] = {
-        "wav2lip": Wav2Lip,
-        "lipsync_expert": LipSyncExpert,
-        "syncnet": SyncNet,
-    }
-    if kind not in classes:
-        raise InvalidInputError(f"unknown kind of network {kind!r}; allowed are {', '.join(classes)}")
+    if kind not in KINDS:
+        raise InvalidInputError(f"unknown kind of network {kind!r}; allowed are {', '.join(KINDS)}")
     path = Path(path)
     state = load_state_dict(path, sha256=sha256)
-    network = classes[kind](_width_of(path, state, kind))
-    _fill(network, state, path, kind)
-    return network.to(device).eval().requires_grad_(False)
+    metadata = read_metadata(path) if is_safetensors(path) else {}
+    if not KINDS[kind].fits(state):
+        really = recognised(state)
+        hint = f"it is a {really.name} network" if really else f"its first keys are {listed(list(state))}"
+        raise CheckpointError(f"{path} is not a {kind} network ({hint}): choose the weights made for it")
+    return _built(KINDS[kind], state, path, metadata).to(device)
+
+
+def load_recognised(
+    path: str | Path, device: str | torch.device = "cpu", *, sha256: str | None = None
+) -> Recognised:
+    """Build, fill and return the network of a weights file, whatever kind it is.
+
+    The names of the tensors tell the kind; metadata only tells apart kinds that share a network
+    (``"wav2lip"``, ``"wav2lip_gan"``).
+
+    Raises:
+        MissingModelError: there is no such file.
+        CheckpointError: the file is unusable, or of no network known here.
+    """
+    path = Path(path)
+    state = load_state_dict(path, sha256=sha256)
+    found = recognised(state)
+    if found is None:
+        raise CheckpointError(
+            f"{path} is of no known network (its first keys are {listed(list(state))}); known are "
+            f"{', '.join(KINDS)}"
+        )
+    metadata = read_metadata(path) if is_safetensors(path) else {}
+    stated = metadata.get("kind", "")
+    kind = stated if stated in KINDS and same_network(stated, found.name) else found.name
+    return Recognised(kind, _built(KINDS[kind], state, path, metadata).to(device), metadata)
+
+
+def _built(kind: ModelKind, state: dict[str, Tensor], path: Path, metadata: Mapping[str, str]) -> nn.Module:
+    try:
+        network = kind.build(_width_of(kind, state, path, metadata), **kind.options(state))
+    except ValueError as error:  # window_frames that no expert has
+        raise CheckpointError(f"{path} does not fit the {kind.name} network: {error}") from error
+    _fill(network, state, path, kind.name)
+    return network.eval().requires_grad_(False)
 
 
 def _tidied(content: object, path: Path) -> dict[str, Tensor]:
@@ -116,16 +154,11 @@ def _tidied(content: object, path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _width_of(path: Path, state: Mapping[str, Tensor], kind: str) -> float:
-    anchor = state.get(_WIDTH_KEYS[kind])
-    if anchor is None:
-        really = next((k for k, key in _WIDTH_KEYS.items() if key in state), None)
-        hint = f"it is a {really} network" if really else f"its first keys are {listed(list(state))}"
-        raise CheckpointError(f"{path} is not a {kind} network ({hint}): choose the weights made for it")
-    stated = read_metadata(path).get("width") if is_safetensors(path) else None
+def _width_of(kind: ModelKind, state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> float:
+    stated = metadata.get("width")
     try:
-        width = float(stated) if stated else anchor.shape[0] / _WIDTH_CHANNELS
-    except (ValueError, IndexError):
+        width = float(stated) if stated else kind.inferred_width(state)
+    except ValueError:
         width = 0.0
     if not 0 < width < float("inf"):
         raise CheckpointError(f"{path} states a width of {stated or 0}; needed is a positive number")

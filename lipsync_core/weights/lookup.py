@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 from dataclasses import replace
 from pathlib import Path
 
-from lipsync_core.containers import refuse_impostor, sha256_of
+from lipsync_core.containers import read_metadata, refuse_impostor, sha256_of
 from lipsync_core.errors import CheckpointError, InvalidInputError, MissingModelError
 from lipsync_core.weights.registry import EMBEDDED, REGISTRY, Weights
 
@@ -31,7 +32,8 @@ def resolve(kind: str, choice: str = "auto", *, allow_download: bool) -> Weights
     mirror offers now, else the embedded ones.
 
     Args:
-        kind: ``wav2lip``, ``lipsync_expert``, ``syncnet``, ``visual_quality_disc`` or ``s3fd``.
+        kind: a name in `lipsync_core.models.registry.KINDS`, or ``s3fd``. Of kinds without published or
+            embedded weights (``lipgan``, ``speech2vid``, ...) only files can be chosen.
         choice: ``auto``, ``embedded``, a name in `REGISTRY`, or the path of a file.
         allow_download: whether weights that must still be fetched may be the answer.
 
@@ -45,19 +47,21 @@ def resolve(kind: str, choice: str = "auto", *, allow_download: bool) -> Weights
     """
     known = [weights for weights in REGISTRY.values() if weights.kind == kind]
     if not known:
-        raise InvalidInputError(f"unknown kind {kind!r}; allowed are {', '.join(_kinds())}")
-    if choice == "auto":
+        _refuse_unknown(kind)
+    if choice == "auto" and known:
         return _automatic(kind, known, allow_download)
     wanted = REGISTRY.get(f"{EMBEDDED}_{kind}" if choice == EMBEDDED else choice)
     if wanted is not None and wanted.kind == kind:
         return _explicit(wanted, allow_download)
     path = Path(choice).expanduser()
     if path.is_file():
-        return Weights(path.stem, kind, path.name, None, None, (), "unknown", "your own file", path)
-    names = ["auto", EMBEDDED, *(w.name for w in known if not w.is_embedded)]
-    raise InvalidInputError(
-        f"no weights {choice!r} for {kind}; allowed are {', '.join(names)} or an existing file"
-    )
+        own = Weights(path.stem, kind, path.name, None, None, (), "unknown", "your own file", path)
+        return replace(own, kind=_stated_kind(path) or kind)
+    has_embedded = f"{EMBEDDED}_{kind}" in REGISTRY
+    names = ["auto"] * bool(known) + [EMBEDDED] * has_embedded
+    names += [weights.name for weights in known if not weights.is_embedded]
+    allowed = f"{', '.join(names)} or an existing file" if names else "only an existing file"
+    raise InvalidInputError(f"no weights {choice!r} for {kind}; allowed is {allowed}")
 
 
 def verified_path(weights: Weights) -> Path | None:
@@ -111,8 +115,21 @@ def how_to_get(weights: Weights) -> str:
     return f"download {weights.urls[0]}{size} and put it at {cache_folder() / weights.file}"
 
 
-def _kinds() -> list[str]:
-    return list(dict.fromkeys(weights.kind for weights in REGISTRY.values()))
+def _refuse_unknown(kind: str) -> None:
+    from lipsync_core.models.registry import KINDS  # torch comes with it: not for kinds that have weights
+
+    if kind not in KINDS:
+        kinds = dict.fromkeys([*KINDS, *(weights.kind for weights in REGISTRY.values())])
+        raise InvalidInputError(f"unknown kind {kind!r}; allowed are {', '.join(kinds)}")
+
+
+def _stated_kind(path: Path) -> str:
+    """Return the kind that a safetensors file of our own states, for reports; empty where there is none."""
+    if path.suffix != ".safetensors":
+        return ""
+    with contextlib.suppress(CheckpointError):  # a damaged file is refused when it is opened
+        return read_metadata(path).get("kind", "")
+    return ""
 
 
 def _automatic(kind: str, known: list[Weights], allow_download: bool) -> Weights:

@@ -26,7 +26,7 @@ class Weights:
 
     Attributes:
         name: key in `REGISTRY`, or the stem of a file of the user's own.
-        kind: network: ``wav2lip``, ``lipsync_expert``, ``syncnet``, ``visual_quality_disc`` or ``s3fd``.
+        kind: a name in `lipsync_core.models.registry.KINDS`, or ``s3fd``, the face detector.
         file: file name, in the package (embedded) or in the cache folder (published).
         sha256: of the file; None for a file of the user's own.
         size_bytes: of the file, where known.
@@ -97,7 +97,7 @@ _ALL = (
     ),
     Weights(
         "visual_quality_disc",
-        "visual_quality_disc",
+        "visual_quality",
         "visual_quality_disc.pth",
         "b3f8f6f7e954af02f2ffe0f3ea11f3259af89bff6e70933001c7c6bc8c145d96",
         169_382_040,
