@@ -135,22 +135,43 @@ def _slaney_to_hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(mel < _SLANEY_KNEE_MEL, mel * _SLANEY_LINEAR_HZ, logarithmic)
 
 
-def mel_window_start(frame_index: int, fps: float, mel_offset_frames: float = 0.0) -> int:
+def mel_window_start(
+    frame_index: int, fps: float, mel_offset_frames: float = 0.0, columns: int = MEL_WINDOW_COLUMNS
+) -> int:
     """Return the first mel column that video frame ``frame_index`` hears.
 
-    ``floor(80 * (frame_index + mel_offset_frames) / fps)``. Offset 0 is the published recipe (the window
-    then begins at the frame); the offset at which a network was trained stands in its weights' metadata.
+    A window of 16 columns begins at its frame, ``floor(80 * (frame_index + mel_offset_frames) / fps)``: the
+    published recipe of Wav2Lip. A window of any other width is centred on the middle of its frame,
+    ``floor(80 * (frame_index + mel_offset_frames + 0.5) / fps - columns / 2)``: with 27 columns, those of
+    LipGAN and Speech2Vid, the frame sits in the middle of 337.5 ms.
+
+    The offset at which a network was trained stands in its weights' metadata.
+
+    Args:
+        frame_index: index of the video frame, from 0.
+        fps: frames a second of the video.
+        mel_offset_frames: frames by which the window is moved to later sound.
+        columns: width of the window.
 
     Raises:
         ValueError: ``fps`` is not positive.
     """
     if not fps > 0:
         raise ValueError(f"fps must be positive, got {fps!r}")
-    return math.floor(MEL_COLUMNS_PER_SECOND * (frame_index + mel_offset_frames) / fps)
+    if columns == MEL_WINDOW_COLUMNS:
+        return math.floor(MEL_COLUMNS_PER_SECOND * (frame_index + mel_offset_frames) / fps)
+    centre = MEL_COLUMNS_PER_SECOND * (frame_index + mel_offset_frames + 0.5) / fps
+    return math.floor(centre - columns / 2)
 
 
-def mel_window(mel: FloatArray, frame_index: int, fps: float, mel_offset_frames: float = 0.0) -> FloatArray:
-    """Return the (80, 16) mel window of one video frame, silence (-4) beyond either end of ``mel``.
+def mel_window(
+    mel: FloatArray,
+    frame_index: int,
+    fps: float,
+    mel_offset_frames: float = 0.0,
+    columns: int = MEL_WINDOW_COLUMNS,
+) -> FloatArray:
+    """Return the (80, columns) mel window of one video frame, silence (-4) beyond either end of ``mel``.
 
     The published script stops at the end of the audio and loses 120-150 ms of video; padding keeps
     every frame without touching those before.
@@ -160,8 +181,9 @@ def mel_window(mel: FloatArray, frame_index: int, fps: float, mel_offset_frames:
         frame_index: index of the video frame, from 0.
         fps: frames a second of the video.
         mel_offset_frames: see `mel_window_start`.
+        columns: 16 for Wav2Lip and the expert, 27 for LipGAN and Speech2Vid.
     """
-    return mel_columns(mel, mel_window_start(frame_index, fps, mel_offset_frames))
+    return mel_columns(mel, mel_window_start(frame_index, fps, mel_offset_frames, columns), columns)
 
 
 def mel_columns(mel: FloatArray, start: int, count: int = MEL_WINDOW_COLUMNS) -> FloatArray:
