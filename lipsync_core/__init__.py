@@ -6,6 +6,9 @@ Three lines do the work::
     waveform = lipsync_core.read_audio("speech.wav")
     frames = (f.pasted() for f in syncer(lipsync_core.read_frames("talk.mp4"), waveform, 25.0))
 
+`load` gives every network, by name or from a file: a ready `LipSyncer` for a generator, the network itself
+for the expert, SyncNet and the discriminators.
+
 Names are imported from their modules when they are first used: ``import lipsync_core`` loads nothing.
 """
 
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
         NoFaceError,
     )
     from lipsync_core.evaluate import lse, score_video
-    from lipsync_core.inference import FacePatch, LipSyncer, SyncedFrame, load, paste
+    from lipsync_core.inference import FacePatch, LipSyncer, SyncedFrame, load_syncer, paste
+    from lipsync_core.loading import load
     from lipsync_core.media import VideoWriter, probe_media, read_audio, read_frames
     from lipsync_core.patches import PatchWriter, read_patches
     from lipsync_core.recipe import published_recipe
@@ -43,6 +47,7 @@ __all__ = [
     "SyncedFrame",
     "VideoWriter",
     "load",
+    "load_syncer",
     "lse",
     "paste",
     "probe_media",
@@ -60,7 +65,8 @@ _MODULES = {
         "MediaError", "MissingModelError", "NoFaceError",
     ),
     "evaluate": ("lse", "score_video"),
-    "inference": ("FacePatch", "LipSyncer", "SyncedFrame", "load", "paste"),
+    "inference": ("FacePatch", "LipSyncer", "SyncedFrame", "load_syncer", "paste"),
+    "loading": ("load",),
     "media": ("VideoWriter", "probe_media", "read_audio", "read_frames"),
     "patches": ("PatchWriter", "read_patches"),
     "recipe": ("published_recipe",),

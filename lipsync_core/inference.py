@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,17 @@ from torch import nn
 
 from lipsync_core import weights
 from lipsync_core.audio import mel_window_start
-from lipsync_core.checkpoints import load_network
+from lipsync_core.checkpoints import Recognised, load_recognised
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.faces import FaceBox, FaceDetector, TrackingOptions, load_detector, track_faces
 from lipsync_core.faces.geometry import GENERATOR_FACE_SIZE_PX, FrameArray, crop_resized, generator_box
 from lipsync_core.faces.pasting import FacePatch, paste
 from lipsync_core.folding import fold_batch_norm
+from lipsync_core.generators import generator_inputs, inputs_of
 from lipsync_core.mel_stream import MelStream
+from lipsync_core.models.registry import kind_of
 from lipsync_core.patches import PatchWriter, read_patches
+from lipsync_core.pictures import Picture, region_bgr, to_bgr
 from lipsync_core.weights.fetch import Progress
 
 __all__ = [
@@ -28,12 +31,11 @@ __all__ = [
     "PatchWriter",
     "SyncedFrame",
     "generate_faces",
-    "load",
+    "load_syncer",
     "paste",
     "read_patches",
 ]
 
-MASK_ROW = GENERATOR_FACE_SIZE_PX // 2  # 48: from here down the network's input is blank
 RAMP_FRAMES = 3  # over which a generated face fades in and out at the borders of an active run
 BATCH_SIZE = 8  # as fast as larger ones on a CPU
 
@@ -44,26 +46,36 @@ class SyncedFrame:
 
     Attributes:
         index: from 0.
-        frame_bgr: (H, W, 3) uint8 BGR as it came in.
+        picture: the frame as it came in, BGR or planar.
         patch: generated face to `paste`, None where the frame passes untouched.
         face: tracked box of the primary face, None where there is none.
     """
 
     index: int
-    frame_bgr: FrameArray
+    picture: Picture
     patch: FacePatch | None
     face: FaceBox | None = None
 
+    @property
+    def frame_bgr(self) -> FrameArray:
+        """The frame as it came in, (H, W, 3) uint8 BGR; converted if it is planar."""
+        return to_bgr(self.picture)
+
     def pasted(self) -> FrameArray:
-        """Return the finished frame: the patch pasted, or ``frame_bgr`` itself."""
-        return self.frame_bgr if self.patch is None else paste(self.frame_bgr, self.patch)
+        """Return the finished frame in BGR: the patch pasted, or ``frame_bgr`` itself."""
+        return to_bgr(self.finished())
+
+    def finished(self) -> Picture:
+        """Return the finished frame in the layout in which it came."""
+        return self.picture if self.patch is None else paste(self.picture, self.patch)
 
 
 class LipSyncer:
     """Makes the primary face of a video say what is in a waveform.
 
     Args:
-        network: a Wav2Lip generator, (N,1,80,16) mel and (N,6,96,96) faces to (N,3,96,96).
+        network: a generator, (N, 1, 80, k) mel and (N, c, 96, 96) faces to (N, 3, 96, 96). Its class decides
+            what it sees and hears; one unknown to `lipsync_core.models.registry` is fed like Wav2Lip.
         device: torch device it runs on.
         detector: a detector, or the name of one.
         batch_size: faces generated at once.
@@ -87,6 +99,12 @@ class LipSyncer:
     ) -> None:
         if batch_size < 1:
             raise InvalidInputError(f"batch_size is {batch_size}; needed is 1 or more")
+        self.kind = kind_of(network) or "wav2lip"
+        self.mel_columns = inputs_of(self.kind).mel_columns
+        if parity and self.kind != "wav2lip":
+            raise InvalidInputError(
+                f"{name} is a {self.kind} generator; parity is the recipe of Wav2Lip: run without it"
+            )
         self.network = (network.eval() if parity else fold_batch_norm(network)).to(device)
         self.device = device
         self.detector = load_detector(detector, device) if isinstance(detector, str) else detector
@@ -97,7 +115,7 @@ class LipSyncer:
 
     def __call__(
         self,
-        frames: Iterable[FrameArray],
+        frames: Iterable[Picture],
         waveform: npt.NDArray[np.floating],
         fps: float,
         *,
@@ -109,7 +127,7 @@ class LipSyncer:
         Speech that ends early is silence, speech beyond the last frame is not used.
 
         Args:
-            frames: (H, W, 3) uint8 BGR at a constant rate, all of one size.
+            frames: (H, W, 3) uint8 BGR or `Yuv420Frame`, at a constant rate, all of one size.
             waveform: (N,) mono at 16 kHz in -1...1; sample 0 belongs to frame 0.
             fps: frames a second.
             active: per frame, whether someone speaks; other frames, and frames beyond its end, pass
@@ -125,7 +143,8 @@ class LipSyncer:
             item = _prepare(index, frame, face, opacity_at(active, index))
             if item.face_crop is not None:
                 n_faces += 1
-                item.mel = mel.columns(mel_window_start(index, fps, self.mel_offset_frames))
+                start = mel_window_start(index, fps, self.mel_offset_frames, self.mel_columns)
+                item.mel = mel.columns(start, self.mel_columns)
             pending.append(item)
             if n_faces == 0 or n_faces == self.batch_size or len(pending) >= 2 * self.batch_size:
                 yield from self._finished(pending)
@@ -137,12 +156,13 @@ class LipSyncer:
         mels = [item.mel for item in pending if item.mel is not None]
         generated: Iterator[npt.NDArray[np.float32]] = iter(())
         if crops:
-            generated = iter(generate_faces(self.network, np.stack(crops), np.stack(mels), self.device))
+            faces = generate_faces(self.network, np.stack(crops), np.stack(mels), self.device, self.kind)
+            generated = iter(faces)
         for item in pending:
             patch = None
             if item.face_crop is not None:
                 patch = FacePatch(item.box, round_to_uint8(next(generated)), item.opacity)
-            yield SyncedFrame(item.index, item.frame_bgr, patch, item.face)
+            yield SyncedFrame(item.index, item.picture, patch, item.face)
 
 
 @dataclass
@@ -150,7 +170,7 @@ class _Pending:
     """A frame that waits for its batch."""
 
     index: int
-    frame_bgr: FrameArray
+    picture: Picture
     face: FaceBox | None
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     opacity: float = 0.0
@@ -158,7 +178,7 @@ class _Pending:
     mel: npt.NDArray[np.float32] | None = None
 
 
-def _prepare(index: int, frame: FrameArray, face: FaceBox | None, opacity: float) -> _Pending:
+def _prepare(index: int, frame: Picture, face: FaceBox | None, opacity: float) -> _Pending:
     item = _Pending(index, frame, face, opacity=opacity)
     if face is None or opacity <= 0:
         return item
@@ -166,7 +186,8 @@ def _prepare(index: int, frame: FrameArray, face: FaceBox | None, opacity: float
     x1, y1, x2, y2 = (round(v) for v in generator_box(face.box, width, height))
     if x2 - x1 >= 2 and y2 - y1 >= 2:
         item.box = (x1, y1, x2, y2)
-        item.face_crop = crop_resized(frame, item.box, GENERATOR_FACE_SIZE_PX)
+        region = region_bgr(frame, item.box)
+        item.face_crop = crop_resized(region, (0, 0, x2 - x1, y2 - y1), GENERATOR_FACE_SIZE_PX)
     return item
 
 
@@ -187,30 +208,26 @@ def opacity_at(active: Sequence[bool] | None, index: int) -> float:
 
 
 def generate_faces(
-    network: nn.Module, faces_bgr: FrameArray, mels: npt.NDArray[np.float32], device: str = "cpu"
+    network: nn.Module,
+    faces_bgr: FrameArray,
+    mels: npt.NDArray[np.float32],
+    device: str = "cpu",
+    kind: str = "wav2lip",
 ) -> npt.NDArray[np.float32]:
-    """Run the generator on a batch of crops.
-
-    The network sees six channels, BGR / 255: first the crop with its lower half blank, then the whole crop
-    as reference.
+    """Run the generator on a batch of crops, each of which is its own reference.
 
     Args:
         network: see `LipSyncer`, in evaluation mode.
         faces_bgr: (N, 96, 96, 3) uint8 BGR.
-        mels: (N, 80, 16).
+        mels: (N, 80, k), k as the kind needs.
         device: torch device.
+        kind: of generator; see `lipsync_core.generators.generator_inputs`.
 
     Returns:
         (N, 96, 96, 3) float32 BGR in 0...255.
     """
-    reference = (
-        torch.from_numpy(np.ascontiguousarray(faces_bgr)).to(device).permute(0, 3, 1, 2).float() / 255.0
-    )
-    masked = reference.clone()
-    masked[:, :, MASK_ROW:] = 0.0
-    speech = torch.from_numpy(np.ascontiguousarray(mels, np.float32)).to(device)[:, None]
+    speech, faces = generator_inputs(kind, faces_bgr, faces_bgr, mels, device)
     with torch.inference_mode():
-        faces = torch.cat((masked, reference), dim=1).contiguous(memory_format=torch.channels_last)
         out = network(speech, faces)
     scaled: npt.NDArray[np.float32] = (out.float() * 255.0).permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return scaled
@@ -221,7 +238,7 @@ def round_to_uint8(face: npt.NDArray[np.float32]) -> FrameArray:
     return np.clip(np.rint(face), 0, 255).astype(np.uint8)
 
 
-def load(
+def load_syncer(
     name_or_path: str = "auto",
     device: str = "cpu",
     *,
@@ -233,8 +250,9 @@ def load(
     """Return a ready `LipSyncer`.
 
     Args:
-        name_or_path: weights by name (see `lipsync_core.weights`), a file, or ``"auto"``: the published
-            Wav2Lip weights if they are here or can be fetched, else the embedded ones.
+        name_or_path: weights by name (see `lipsync_core.weights`), a file with a generator of any kind, or
+            ``"auto"``: the published Wav2Lip weights if they are here or can be fetched, else the embedded
+            ones.
         device: torch device.
         detector: a detector, or the name of one.
         parity: see `LipSyncer`; ``"auto"`` then means S3FD on BGR frames where its weights are.
@@ -242,21 +260,27 @@ def load(
         progress: told how many bytes are done while they are.
 
     Raises:
-        InvalidInputError: no such device here, or no weights of that name.
+        InvalidInputError: no such device here, no weights of that name, or weights that make no faces.
         MissingModelError: weights or detector are not here.
-        CheckpointError: the file is damaged or of another network.
+        CheckpointError: the file is damaged or of no known network.
     """
     refuse_absent_device(device)
     found = load_detector(detector, device, parity=parity) if isinstance(detector, str) else detector
     chosen = weights.resolve("wav2lip", name_or_path, allow_download=allow_download)
-    path = chosen.path or weights.fetch(chosen, progress)
-    here = replace(chosen, path=path)
+    loaded = load_recognised(chosen.path or weights.fetch(chosen, progress), device)
+    return syncer_of(loaded, chosen.name, device, detector=found, parity=parity)
+
+
+def syncer_of(
+    loaded: Recognised, name: str, device: str, *, detector: FaceDetector | str, parity: bool
+) -> LipSyncer:
+    """Return a `LipSyncer` for a generator that was read from a file; raises as `load_syncer`."""
     return LipSyncer(
-        load_network(path, "wav2lip", device),
+        loaded.network,
         device=device,
-        detector=found,
-        mel_offset_frames=float(here.metadata().get("mel_offset_frames", 0.0)),
-        name=chosen.name,
+        detector=load_detector(detector, device, parity=parity) if isinstance(detector, str) else detector,
+        mel_offset_frames=float(loaded.metadata.get("mel_offset_frames", 0.0)),
+        name=name,
         parity=parity,
     )
 

@@ -190,13 +190,13 @@ def _store(
 
 
 def _load(config: LipsyncConfig, context: StageContext) -> tuple[LipSyncer, EngineInfo]:
-    from lipsync_core.inference import load
+    from lipsync_core.inference import load_syncer
 
     choice = _choice(config)
     weights = resolve_weights("wav2lip", choice, allow_download=downloads_allowed("auto"))
     weights = bring_weights(weights, lambda done, total: context.progress(done, total, "bytes"))
     name = str(weights.path) if config.weights else "embedded" if weights.is_embedded else weights.name
-    syncer = load(name, context.device, detector=config.detector, allow_download=False)
+    syncer = load_syncer(name, context.device, detector=config.detector, allow_download=False)
     syncer.batch_size = config.batch_size
     engine = weights_engine(weights)
     detector = type(syncer.detector).__name__

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from lipsync_core.checkpoints import load_network
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.evaluate import load_syncnet, score_video
-from lipsync_core.inference import LipSyncer, load
+from lipsync_core.inference import LipSyncer, load_syncer
 from lipsync_core.media import VideoWriter, probe_media, read_audio, read_frames
 from lipsync_core.models import LipSyncExpert
 from lipsync_core.scoring import LoadedSyncNet
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     accuracy = expert_figures(args.clips)
     for name, shares in accuracy.items():
         logger.info("expert, %s: %s", name, shares)
-    syncer = load("embedded", allow_download=False)
+    syncer = load_syncer("embedded", allow_download=False)
     clips = lse_figures(choose_clips(args.clips, args.count), syncer, load_syncnet("embedded"))
     for what in ("real", "unsynced", "generated"):
         distance = np.mean([getattr(c, f"{what}_distance") for c in clips])

@@ -16,7 +16,7 @@ from lipsync_core.errors import InvalidInputError
 from lipsync_core.faces import FaceBox
 from lipsync_core.faces.geometry import crop_resized, generator_box
 from lipsync_core.folding import fold_batch_norm
-from lipsync_core.inference import LipSyncer, generate_faces, load, opacity_at, round_to_uint8
+from lipsync_core.inference import LipSyncer, generate_faces, load_syncer, opacity_at, round_to_uint8
 from lipsync_core.mel_stream import MelStream
 from lipsync_core.models import Wav2Lip
 
@@ -189,7 +189,7 @@ def test_mel_in_blocks_equals_mel_at_once(n_samples: int) -> None:
 def test_load_reads_weights_and_their_alignment(tmp_path: Path) -> None:
     file = tmp_path / "narrow.safetensors"
     save_file(Wav2Lip(0.25).state_dict(), file, metadata={"width": "0.25", "mel_offset_frames": "-1"})
-    syncer = load(str(file), allow_download=False)
+    syncer = load_syncer(str(file), allow_download=False)
     assert (syncer.name, syncer.mel_offset_frames, syncer.detector.name) == ("narrow", -1.0, "centerface")
     out = list(syncer(make_frames(3), make_speech(0.2), 25.0))
     assert len(out) == 3
