@@ -1,25 +1,51 @@
-"""Augmentation of face windows and of speech features.
+"""Augmentation of face windows, in torch and NumPy alone (of sound: `lipsync_core.training.augment_sound`).
 
 One draw holds for all frames of a window (and, in generator training, for its reference, apart from a small
 jitter of its own): what changes from frame to frame must stay the mouth. Elastic warps, colour mixing and
 multiplicative texture make new "people" from few, which a generator can only redraw by copying the reference.
+
+What is drawn comes from a NumPy generator and is small. What it does to pictures runs on batches of windows,
+on the device they lie on (`warp_windows`, `apply_looks`, `blur_regions`); the functions without the plural do
+the same to one NumPy window.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from lipsync_core.audio import MEL_LIMIT, MEL_SILENCE
+from lipsync_core.training.augment_sound import augment_mel, augment_mfcc
+
+__all__ = [
+    "Geometry",
+    "Look",
+    "apply_look",
+    "apply_looks",
+    "augment_mel",
+    "augment_mfcc",
+    "augmented_window",
+    "blur_region",
+    "blur_regions",
+    "draw_geometry",
+    "draw_look",
+    "jittered",
+    "warp_window",
+    "warp_windows",
+]
 
 ByteArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 _ELASTIC_NODES = 4  # control points a side of the elastic warp
+_MAX_TEXTURE_NODES = 24
 
 
 @dataclass(frozen=True)
@@ -55,39 +81,81 @@ def jittered(rng: Rng, geometry: Geometry, strength: float) -> Geometry:
     return replace(geometry, matrix=geometry.matrix * scale, shift=shift)
 
 
+def warp_windows(
+    frames: Tensor, geometries: Sequence[Geometry], crop_px: float, out_px: int, first_row: int = 0
+) -> Tensor:
+    """Resample windows of square frames, each by its own draw, bilinear, edges repeated.
+
+    Args:
+        frames: (N, T, S, S, 3) uint8 or float32.
+        geometries: N draws for results of ``out_px``.
+        crop_px: side of the centred source square that the result shows when nothing is drawn.
+        out_px: side of the result.
+        first_row: rows above are not computed (48 gives the expert's lower halves).
+
+    Returns:
+        (N, 3 T, out_px - first_row, out_px) float32 in 0...255, frame by frame: t0 B, G, R, t1 B, ...
+    """
+    size = frames.shape[2]
+    grids = np.stack([_sampling_grid(g, crop_px, size, out_px, first_row) for g in geometries])
+    top = int(min(max(grids[..., 1].min(), 0.0), size - 2.0))  # rows above are not looked at
+    grids[..., 1] -= top
+    grids *= np.float32(2) / np.array([size - 1, size - 1 - top], np.float32)
+    grids -= 1
+    grid = torch.from_numpy(grids).to(frames.device)
+    return F.grid_sample(
+        _planes(frames[:, :, top:]), grid, mode="bilinear", padding_mode="border", align_corners=True
+    )
+
+
+def _planes(frames: Tensor) -> Tensor:
+    """Turn (N, T, H, W, 3) into (N, 3 T, H, W) float32."""
+    if frames.device.type == "cpu":  # NumPy transposes bytes about twice as fast as torch
+        turned = torch.from_numpy(np.ascontiguousarray(frames.numpy().transpose(0, 1, 4, 2, 3)))
+    else:
+        turned = frames.permute(0, 1, 4, 2, 3).contiguous()
+    return turned.float().flatten(1, 2)
+
+
+def _sampling_grid(geometry: Geometry, crop_px: float, size: int, out_px: int, first_row: int) -> FloatArray:
+    """Return (out_px - first_row, out_px, 2) positions x, y in pixels of the source, 0 to size - 1 inside."""
+    offset = np.arange(out_px, dtype=np.float32) - np.float32((out_px - 1) / 2)
+    columns, rows = (-offset if geometry.flip else offset), offset[first_row:, None]
+    weights = _cubic_weights(_ELASTIC_NODES, out_px)
+    m = geometry.matrix
+    zoom = np.float32(crop_px / out_px)
+    grid = np.empty((out_px - first_row, out_px, 2), np.float32)
+    for axis in (0, 1):
+        bend = weights[first_row:] @ geometry.elastic[..., axis] @ weights.T
+        bend += m[axis, 0] * columns + (m[axis, 1] * rows + geometry.shift[axis])
+        np.add(bend * zoom, np.float32((size - 1) / 2), out=grid[..., axis])
+    return grid
+
+
+@lru_cache(maxsize=32)
+def _cubic_weights(n_nodes: int, n_pixels: int) -> FloatArray:
+    """Return (n_pixels, n_nodes): bicubic enlargement of control points, one axis."""
+    nodes = torch.eye(n_nodes)[None, :, :, None]
+    enlarged = F.interpolate(nodes, size=(n_pixels, 1), mode="bicubic", align_corners=False)
+    return np.ascontiguousarray(enlarged[0, :, :, 0].T.numpy())
+
+
 def warp_window(
     frames: ByteArray, geometry: Geometry, crop_px: float, out_px: int, first_row: int = 0
 ) -> ByteArray:
-    """Resample a window of square frames.
+    """Resample one window; see `warp_windows`.
 
     Args:
         frames: (T, S, S, 3) uint8.
         geometry: drawn for results of ``out_px``.
         crop_px: side of the centred source square that the result shows when nothing is drawn.
         out_px: side of the result.
-        first_row: rows above are not computed (48 gives the expert's lower halves).
+        first_row: rows above are not computed.
 
     Returns:
         (T, out_px - first_row, out_px, 3) uint8.
     """
-    n_frames, size = frames.shape[:2]
-    half = (out_px - 1) / 2
-    columns, rows = np.meshgrid(
-        np.arange(out_px, dtype=np.float32) - half, np.arange(first_row, out_px, dtype=np.float32) - half
-    )
-    if geometry.flip:
-        columns = -columns
-    bend = cv2.resize(geometry.elastic, (out_px, out_px), interpolation=cv2.INTER_CUBIC)[first_row:]
-    m, zoom = geometry.matrix, np.float32(crop_px / out_px)
-    x = (m[0, 0] * columns + m[0, 1] * rows + geometry.shift[0] + bend[..., 0]) * zoom + (size - 1) / 2
-    y = (m[1, 0] * columns + m[1, 1] * rows + geometry.shift[1] + bend[..., 1]) * zoom + (size - 1) / 2
-    fixed, weights = cv2.convertMaps(
-        np.clip(x, 0, size - 1).astype(np.float32), np.clip(y, 0, size - 1).astype(np.float32), cv2.CV_16SC2
-    )
-    out = np.empty((n_frames, out_px - first_row, out_px, 3), np.uint8)
-    for source, target in zip(frames, out, strict=True):
-        cv2.remap(source, fixed, weights, cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_REPLICATE)
-    return out
+    return _image_window(warp_windows(_tensor(frames)[None], [geometry], crop_px, out_px, first_row))
 
 
 @dataclass(frozen=True)
@@ -116,7 +184,7 @@ def draw_look(rng: Rng, strength: float) -> Look:
     mixing /= np.maximum(mixing.sum(axis=1, keepdims=True), 0.5)  # grey stays grey
     texture = None
     if rng.random() < 0.6 * strength:
-        nodes = int(rng.choice([3, 6, 12, 24]))
+        nodes = int(rng.choice([3, 6, 12, _MAX_TEXTURE_NODES]))
         texture = np.exp(rng.normal(0, rng.uniform(0.02, 0.12) * strength, (nodes, nodes, 1)))
         texture = texture.astype(np.float32)
     return Look(
@@ -128,76 +196,140 @@ def draw_look(rng: Rng, strength: float) -> Look:
     )
 
 
+def apply_looks(rng: Rng, windows: Tensor, looks: Sequence[Look], full_px: int) -> Tensor:
+    """Return windows in their new light.
+
+    Args:
+        rng: seeds the noise (whose values depend on the device).
+        windows: (N, 3 T, H, W) levels 0...255, frame by frame, uint8 or float32 as from `warp_windows`.
+        looks: N draws.
+        full_px: height before a crop that left the lower H rows.
+
+    Returns:
+        (N, 3 T, H, W) float32 in 0...255, on the same device.
+    """
+    n, planes, height, width = windows.shape
+    device = windows.device
+    curves = torch.from_numpy(np.stack([look.curve[:, 0].T for look in looks])).to(device, torch.float32)
+    which = torch.arange(n * 3, device=device, dtype=torch.int32).view(n, 1, 3, 1) * 256
+    levels = windows.reshape(n, planes // 3, 3, -1)
+    if levels.is_floating_point():
+        levels = levels.round()
+    curved = curves.reshape(-1).index_select(0, (levels.int() + which).view(-1))
+    mixing = torch.from_numpy(np.stack([look.mixing for look in looks])).to(device)
+    out = torch.matmul(mixing[:, None], curved.view(n, planes // 3, 3, -1)).clamp_(0, 255)
+    out = out.view(n, planes, height, width)
+    _blur(out, [look.blur_px for look in looks])
+    if textured := [i for i, look in enumerate(looks) if look.texture is not None]:
+        fields = [_texture_field(looks[i], full_px, height, width) for i in textured]
+        _scale_some(out, textured, torch.from_numpy(np.stack(fields)).to(device)[:, None])
+    if noisy := [i for i, look in enumerate(looks) if look.noise]:
+        generator = torch.Generator(device).manual_seed(int(rng.integers(2**63)))
+        noise = torch.randn((len(noisy), *out.shape[1:]), generator=generator, device=device)
+        sigma = torch.tensor([looks[i].noise for i in noisy], device=device)
+        if len(noisy) == n:
+            out.addcmul_(noise, sigma[:, None, None, None])
+        else:
+            out.index_add_(0, torch.tensor(noisy, device=device), noise.mul_(sigma[:, None, None, None]))
+    return out.clamp_(0, 255) if textured or noisy else out
+
+
+def _scale_some(out: Tensor, chosen: list[int], factors: Tensor) -> None:
+    if len(chosen) == len(out):
+        out.mul_(factors)
+    else:
+        index = torch.tensor(chosen, device=out.device)
+        out.index_copy_(0, index, out.index_select(0, index).mul_(factors))
+
+
+def _texture_field(look: Look, full_px: int, height: int, width: int) -> FloatArray:
+    """Return the lower ``height`` rows of the (full_px, width) field of a look that has a texture."""
+    assert look.texture is not None
+    nodes = len(look.texture)
+    rows, columns = _cubic_weights(nodes, full_px), _cubic_weights(nodes, width)
+    return np.asarray(rows[full_px - height :] @ look.texture[..., 0] @ columns.T, np.float32)
+
+
+def _blur(windows: Tensor, sigmas_px: Sequence[float]) -> None:
+    """Blur (N, C, H, W) float windows in place, each with its own Gaussian, those of sigma 0 not at all."""
+    chosen = [i for i, sigma in enumerate(sigmas_px) if sigma]
+    if not chosen:
+        return
+    height, width = windows.shape[-2:]
+    device, index = windows.device, torch.tensor(chosen, device=windows.device)
+    down = torch.from_numpy(np.stack([_blur_matrix(sigmas_px[i], height) for i in chosen])).to(device)
+    across = down
+    if width != height:
+        across = torch.from_numpy(np.stack([_blur_matrix(sigmas_px[i], width) for i in chosen])).to(device)
+    rows = windows.index_select(0, index).flatten(1, 2) @ across.transpose(1, 2)
+    windows.index_copy_(0, index, down[:, None] @ rows.view(len(chosen), -1, height, width))
+
+
+def _blur_matrix(sigma_px: float, size: int) -> FloatArray:
+    """Return (size, size): Gaussian of three sigmas a side along one axis, mirrored at the ends.
+
+    A product of matrices is faster here than a convolution of planes one by one.
+    """
+    radius = (round(6 * sigma_px + 1) | 1) // 2  # OpenCV's rule for 8-bit images
+    steps = np.arange(-radius, radius + 1)
+    kernel = np.exp(-0.5 * (steps / sigma_px) ** 2)
+    source = np.abs(np.arange(size)[:, None] + steps)
+    source = (size - 1) - np.abs((size - 1) - source)
+    flat = np.arange(size)[:, None] * size + source
+    weights = np.broadcast_to(kernel / kernel.sum(), flat.shape)
+    return np.bincount(flat.ravel(), weights.ravel(), size * size).reshape(size, size).astype(np.float32)
+
+
 def apply_look(rng: Rng, frames: ByteArray, look: Look, full_px: int) -> ByteArray:
     """Return the (T, H, W, 3) window in its new light; ``full_px`` is the height before a crop."""
-    n_frames, height, width = frames.shape[:3]
-    curved = cv2.LUT(frames.reshape(n_frames * height, width, 3), look.curve)
-    out: ByteArray = np.asarray(cv2.transform(curved, look.mixing), np.uint8).reshape(frames.shape)
-    if look.texture is None and not look.noise and not look.blur_px:
-        return out
-    if look.blur_px:
-        out = np.stack([cv2.GaussianBlur(f, (0, 0), look.blur_px) for f in out]).astype(np.uint8)
-    values = out.astype(np.float32)
-    if look.texture is not None:
-        field = cv2.resize(look.texture, (full_px, full_px), interpolation=cv2.INTER_CUBIC)
-        values *= field[full_px - height :, :, None]
-    if look.noise:
-        values += rng.standard_normal(values.shape, np.float32) * np.float32(look.noise)
-    return np.clip(values, 0, 255).astype(np.uint8)
+    return _image_window(apply_looks(rng, _plane_window(frames), [look], full_px))
+
+
+def blur_regions(windows: Tensor, region: Tensor, blur_px: float = 7.0) -> Tensor:
+    """Return (N, C, H, W) windows blurred where the (H, W) region is one, untouched where it is zero.
+
+    Returns:
+        float32 levels 0...255.
+    """
+    sharp = windows.float()
+    soft = sharp.clone()
+    _blur(soft, [blur_px] * len(soft))
+    return torch.lerp(sharp, soft, region.to(sharp))
 
 
 def blur_region(frames: ByteArray, region: FloatArray, blur_px: float = 7.0) -> ByteArray:
     """Return (T, H, W, 3) frames blurred where the (H, W) region is one, untouched where it is zero."""
-    soft = np.stack([cv2.GaussianBlur(f, (0, 0), blur_px) for f in frames]).astype(np.float32)
-    part = region[None, :, :, None]
-    return np.rint(frames * (1 - part) + soft * part).astype(np.uint8)
+    return _image_window(blur_regions(_plane_window(frames), torch.from_numpy(region), blur_px))
 
 
-def augment_mel(rng: Rng, mel: FloatArray, strength: float) -> FloatArray:
-    """Return (..., 80, 16) mel windows as another voice and room would give them; one draw for all.
-
-    Gain up to 8 dB, smooth equaliser, mel-axis warp (pitch and formants), noise floor, silence gated to exact
-    digital silence, masked bands.
-    """
-    if strength <= 0:
-        return mel
-    out = mel.astype(np.float32).copy()
-    bands = out.shape[-2]
-    if rng.random() < 0.3:  # a noise gate: quiet columns become digital silence
-        loudness = out.mean(axis=-2, keepdims=True)
-        threshold = rng.uniform(-3.2, -2.2)
-        out = np.where(loudness < threshold, np.float32(MEL_SILENCE), out)
-    silent = out <= MEL_SILENCE
-    knots = rng.normal(0, 0.35 * strength, 6)
-    equaliser = np.interp(np.linspace(0, 5, bands), np.arange(6), knots) + rng.uniform(-0.6, 0.6) * strength
-    out = np.where(silent, out, out + equaliser[:, None].astype(np.float32))
-    if rng.random() < 0.7 * strength:
-        position = (
-            np.arange(bands) * np.exp(rng.uniform(-0.1, 0.1) * strength) + rng.uniform(-3, 3) * strength
-        )
-        position = np.clip(position, 0, bands - 1.001)
-        low = position.astype(int)
-        part = (position - low).astype(np.float32)[:, None]
-        out = out[..., low, :] * (1 - part) + out[..., low + 1, :] * part
-    if rng.random() < 0.3 * strength:  # 12.5 dB a unit: add magnitudes, not levels
-        floor = np.float32(rng.uniform(-3.6, -1.6)) + 0.3 * rng.standard_normal(out.shape, np.float32)
-        scale = np.float32(12.5 / 20 * np.log(10))
-        out = np.logaddexp(2 * scale * out, 2 * scale * floor) / (2 * scale)
-    if rng.random() < 0.25 * strength:
-        width = int(rng.integers(3, 11))
-        first = int(rng.integers(0, bands - width))
-        out[..., first : first + width, :] = out[..., first : first + width, :].mean(
-            axis=(-2, -1), keepdims=True
-        )
-    return np.clip(out, -MEL_LIMIT, MEL_LIMIT).astype(np.float32)
+def _tensor(frames: ByteArray) -> Tensor:
+    """Wrap an array; a read-only one (mapped from disk) is copied, since torch has no such tensors."""
+    return torch.from_numpy(frames if frames.flags.writeable else frames.copy())
 
 
-def augment_mfcc(rng: Rng, cepstra: FloatArray, strength: float) -> FloatArray:
-    """Return (..., 13, 20) MFCC windows under another gain, channel (an offset each) and noise."""
-    if strength <= 0:
-        return cepstra
-    offset = rng.normal(0, 2.0 * strength, (cepstra.shape[-2], 1))
-    offset[0] = rng.uniform(-2.5, 2.5) * strength  # log energy: about 11 dB either way
-    noise = rng.normal(0, rng.uniform(0, 1.5) * strength, cepstra.shape)
-    noise[..., 0, :] *= 0.1
-    return (cepstra + offset + noise).astype(np.float32)
+def _plane_window(frames: ByteArray) -> Tensor:
+    """Turn (T, H, W, 3) into (1, 3 T, H, W)."""
+    planes = _tensor(frames).permute(0, 3, 1, 2)
+    return planes.reshape(1, -1, *planes.shape[2:])
+
+
+def augmented_window(
+    rng: Rng,
+    frames: ByteArray,
+    geometry: Geometry,
+    look: Look,
+    crop_px: float,
+    out_px: int,
+    first_row: int = 0,
+) -> ByteArray:
+    """Warp and light one window without the detour over pictures: (T, S, S, 3) to (3 T, H, W) uint8."""
+    warped = warp_windows(_tensor(frames)[None], [geometry], crop_px, out_px, first_row)
+    lit = apply_looks(rng, warped, [look], out_px)
+    return np.asarray(lit[0].round_().to(torch.uint8).numpy())
+
+
+def _image_window(windows: Tensor) -> ByteArray:
+    """Turn levels (1, 3 T, H, W) into (T, H, W, 3) uint8, whose memory stays plane by plane."""
+    _, planes, height, width = windows.shape
+    frames = windows.round().to(torch.uint8).view(planes // 3, 3, height, width)
+    return np.asarray(frames.permute(0, 2, 3, 1).numpy())

@@ -1,87 +1,170 @@
-"""Prepared clips, memory-mapped, and the draw of windows from them."""
+"""Training clips, memory-mapped, and the draw of windows from them (torch and NumPy are all this needs)."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.audio import MEL_BANDS, MEL_WINDOW_COLUMNS, MFCC_COEFFICIENTS, mel_columns, mel_window_start
 from lipsync_core.errors import InvalidInputError
-from lipsync_core.training.prepare import FACE_STORE_PX, FORMAT_VERSION, FPS, HEAD_STORE_PX, ClipRecord
+from lipsync_core.training.shards import (
+    ARRAY_FILES,
+    FACE_STORE_PX,
+    FORMAT_VERSION,
+    FPS,
+    HEAD_STORE_PX,
+    INDEX_FILE,
+    ClipRecord,
+    shard_folders,
+)
 
 WINDOW_FRAMES = 5
 MFCC_WINDOW_COLUMNS = 20
 MFCC_PER_FRAME = 4
+_ROW_SHAPES: dict[str, tuple[int, ...]] = {
+    "faces.u8": (FACE_STORE_PX, FACE_STORE_PX, 3),
+    "heads.u8": (HEAD_STORE_PX, HEAD_STORE_PX, 3),
+    "mel.f32": (MEL_BANDS,),
+    "mfcc.f32": (MFCC_COEFFICIENTS,),
+}
 
 ByteArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 
 
 class PreparedClips:
-    """What `lipsync_core.training.prepare` wrote, read on demand.
+    """What ``python -m lipsync_core preprocess`` wrote, read on demand: one folder of arrays or many shards.
 
     Attributes:
-        clips: one record per clip.
+        clips: one record per clip, sorted by source, so that the order does not depend on how many processes
+            wrote the shards. ``first_frame`` counts over all shards and so is different for every clip.
 
     Raises:
-        InvalidInputError: the folder is no prepared data of this version.
+        InvalidInputError: the folder is no training data of this version, or an array is shorter than its
+            index says.
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            index = json.loads((folder / "clips.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InvalidInputError(
-                f"{folder} holds no prepared clips ({error}); run: python -m lipsync_core.training.prepare"
-            ) from error
-        if index.get("format_version") != FORMAT_VERSION:
-            raise InvalidInputError(
-                f"{folder} has data format {index.get('format_version')!r}, this program reads "
-                f"{FORMAT_VERSION}: prepare it again"
-            )
-        self.clips = [ClipRecord(**{**record, "box": tuple(record["box"])}) for record in index["clips"]]
-        self._faces = np.memmap(folder / "faces.u8", np.uint8, "r").reshape(
-            -1, FACE_STORE_PX, FACE_STORE_PX, 3
-        )
-        self._heads = np.memmap(folder / "heads.u8", np.uint8, "r").reshape(
-            -1, HEAD_STORE_PX, HEAD_STORE_PX, 3
-        )
-        self._mel = np.memmap(folder / "mel.f32", np.float32, "r").reshape(-1, MEL_BANDS)
-        self._mfcc = np.memmap(folder / "mfcc.f32", np.float32, "r").reshape(-1, MFCC_COEFFICIENTS)
+        self._shards: list[_Shard] = []
+        clips: list[ClipRecord] = []
+        first_frame = 0
+        for number, path in enumerate(shard_folders(folder)):
+            shard = _Shard(path, first_frame)
+            self._shards.append(shard)
+            clips += [replace(c, shard=number, first_frame=first_frame + c.first_frame) for c in shard.clips]
+            first_frame += shard.n_frames
+        self.clips = sorted(clips, key=_order) if len(self._shards) > 1 else clips
 
     def faces(self, clip: ClipRecord, start: int, count: int = WINDOW_FRAMES) -> ByteArray:
         """Return (count, 120, 120, 3) BGR face crops from frame ``start``."""
-        first = clip.first_frame + start
-        return np.asarray(self._faces[first : first + count])
+        return self._shards[clip.shard].pictures("faces.u8", clip, start, count)
 
     def heads(self, clip: ClipRecord, start: int, count: int = WINDOW_FRAMES) -> ByteArray:
         """Return (count, 112, 112, 3) BGR SyncNet crops from frame ``start``."""
-        first = clip.first_frame + start
-        return np.asarray(self._heads[first : first + count])
+        return self._shards[clip.shard].pictures("heads.u8", clip, start, count)
 
     def mel(self, clip: ClipRecord) -> FloatArray:
         """Return the clip's (80, T) mel spectrogram."""
-        return np.asarray(self._mel[clip.first_mel : clip.first_mel + clip.n_mel].T)
+        rows = self._shards[clip.shard].arrays["mel.f32"]
+        return np.asarray(rows[clip.first_mel : clip.first_mel + clip.n_mel].T)
 
-    def mel_at(self, clip: ClipRecord, frame: int, mel_offset_frames: float = 0.0) -> FloatArray:
-        """Return the (80, 16) window that a frame hears, silence beyond the ends."""
-        start = mel_window_start(frame, FPS, mel_offset_frames)
-        return mel_columns(self.mel(clip), start, MEL_WINDOW_COLUMNS)
+    def mel_at(
+        self,
+        clip: ClipRecord,
+        frame: int,
+        mel_offset_frames: float = 0.0,
+        columns: int = MEL_WINDOW_COLUMNS,
+    ) -> FloatArray:
+        """Return the (80, columns) window that a frame hears, silence beyond the ends.
+
+        Args:
+            clip: one of `clips`.
+            frame: frame of the clip.
+            mel_offset_frames: see `lipsync_core.audio.mel_window_start`.
+            columns: 16 for Wav2Lip and the expert, 27 for LipGAN and Speech2Vid.
+        """
+        start = mel_window_start(frame, FPS, mel_offset_frames, columns)
+        return mel_columns(self.mel(clip), start, columns)
 
     def mfcc_at(self, clip: ClipRecord, frame: int) -> FloatArray:
         """Return the (13, 20) MFCC window that begins with a frame."""
         first = clip.first_mfcc + MFCC_PER_FRAME * frame
-        return np.asarray(self._mfcc[first : first + MFCC_WINDOW_COLUMNS].T)
+        return np.asarray(self._shards[clip.shard].arrays["mfcc.f32"][first : first + MFCC_WINDOW_COLUMNS].T)
 
     def last_start(self, clip: ClipRecord) -> int:
         """Return the last frame at which a window has all its frames and all its sound."""
         by_mfcc = (clip.n_mfcc - MFCC_WINDOW_COLUMNS) // MFCC_PER_FRAME
         by_mel = (clip.n_mel - MEL_WINDOW_COLUMNS) * FPS // 80
         return min(clip.n_frames - WINDOW_FRAMES, by_mfcc, by_mel)
+
+
+class _Shard:
+    """One folder of arrays."""
+
+    def __init__(self, folder: Path, base_frame: int) -> None:
+        index = _read_index(folder / INDEX_FILE)
+        self.base_frame = base_frame
+        self.clips = [_record(values) for values in index["clips"]]
+        needed = {
+            "faces.u8": max((c.first_frame + c.n_frames for c in self.clips), default=0),
+            "mel.f32": max((c.first_mel + c.n_mel for c in self.clips), default=0),
+            "mfcc.f32": max((c.first_mfcc + c.n_mfcc for c in self.clips), default=0),
+        }
+        needed["heads.u8"] = self.n_frames = needed["faces.u8"]
+        self.arrays = {name: _mapped(folder / name, needed[name]) for name in ARRAY_FILES}
+
+    def pictures(self, name: str, clip: ClipRecord, start: int, count: int) -> ByteArray:
+        first = clip.first_frame - self.base_frame + start
+        return np.asarray(self.arrays[name][first : first + count])
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    try:
+        index: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"{path.parent} holds no training clips ({error}); run: python -m lipsync_core preprocess SRC DST"
+        ) from error
+    if index.get("format_version") != FORMAT_VERSION:
+        raise InvalidInputError(
+            f"{path.parent} has data format {index.get('format_version')!r}, this program reads "
+            f"{FORMAT_VERSION}: preprocess it again"
+        )
+    return index
+
+
+_FIELDS = frozenset(field.name for field in fields(ClipRecord))
+
+
+def _record(values: dict[str, Any]) -> ClipRecord:
+    known = {name: value for name, value in values.items() if name in _FIELDS}
+    return ClipRecord(**{**known, "box": tuple(values["box"])})
+
+
+def _mapped(path: Path, n_rows: int) -> npt.NDArray[Any]:
+    """Map the rows of an array file; an empty file, which cannot be mapped, gives no rows."""
+    shape = _ROW_SHAPES[path.name]
+    dtype = np.dtype(np.uint8 if path.suffix == ".u8" else np.float32)
+    wanted = n_rows * int(np.prod(shape)) * dtype.itemsize
+    size = path.stat().st_size if path.exists() else -1
+    if size < wanted:
+        raise InvalidInputError(
+            f"{path} has {max(size, 0)} bytes and its index speaks of {wanted}: copy the folder again, or "
+            "preprocess again"
+        )
+    if n_rows == 0:
+        return np.empty((0, *shape), dtype)
+    return np.memmap(path, dtype, "r", shape=(n_rows, *shape))
+
+
+def _order(clip: ClipRecord) -> tuple[str, str, int]:
+    return clip.source or clip.identity, clip.name, clip.first_frame
 
 
 class WindowSampler:

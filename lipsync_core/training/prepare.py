@@ -15,7 +15,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,33 +35,22 @@ from lipsync_core.faces.geometry import (
     syncnet_box,
 )
 from lipsync_core.media import read_audio, read_frames
+from lipsync_core.training.shards import (
+    ARRAY_FILES,
+    CLIP_SUFFIXES,
+    FACE_STORE_PX,
+    FACE_STORE_SCALE,
+    FORMAT_VERSION,
+    FPS,
+    HEAD_STORE_PX,
+    ClipRecord,
+)
 
 logger = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
-FPS = 25
-FACE_STORE_PX = 120  # the 96-px generator crop plus a quarter, so that training can shift and scale it
-FACE_STORE_SCALE = FACE_STORE_PX / 96  # 1.25
-HEAD_STORE_PX = 112  # half of SyncNet's 224 px: GRID faces hold no more detail
-CLIP_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 DETECT_EVERY_FRAMES = 25
 MAX_PIECE_FRAMES = 250  # ten seconds: what is held in memory at once
 MIN_FRAMES = 15  # the published trainers skip shorter clips
-
-
-@dataclass(frozen=True)
-class ClipRecord:
-    """Where one clip lies in the arrays (offsets and counts along the first axis)."""
-
-    name: str
-    identity: str
-    first_frame: int
-    n_frames: int
-    first_mel: int
-    n_mel: int
-    first_mfcc: int
-    n_mfcc: int
-    box: Box
 
 
 def prepare(source: Path, target: Path) -> int:
@@ -103,12 +92,10 @@ def prepare(source: Path, target: Path) -> int:
 class _ArrayWriter:
     """Appends rows to the raw array files of one data folder."""
 
-    FILES = ("faces.u8", "heads.u8", "mel.f32", "mfcc.f32")
-
     def __init__(self, folder: Path) -> None:
         self._stack = contextlib.ExitStack()
-        self._files = {n: self._stack.enter_context((folder / n).open("wb")) for n in self.FILES}
-        self.rows = dict.fromkeys(self.FILES, 0)
+        self._files = {n: self._stack.enter_context((folder / n).open("wb")) for n in ARRAY_FILES}
+        self.rows = dict.fromkeys(ARRAY_FILES, 0)
 
     def __enter__(self) -> _ArrayWriter:
         return self

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from lipsync_core.training import augment
 
@@ -22,6 +25,80 @@ def test_strength_zero_is_the_plain_centre_crop(frames):
     np.testing.assert_array_equal(augment.apply_look(rng(), frames, look, 120), frames)
     mel = rng().uniform(-4, 4, (80, 16)).astype(np.float32)
     np.testing.assert_array_equal(augment.augment_mel(rng(), mel, 0.0), mel)
+
+
+@pytest.fixture
+def smooth(frames):
+    """Random pictures without detail below four pixels, where interpolations agree."""
+    cv2 = pytest.importorskip("cv2")
+    return np.stack([cv2.GaussianBlur(f, (0, 0), 3.0) for f in frames])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_warp_agrees_with_opencv(smooth, seed):
+    cv2 = pytest.importorskip("cv2")
+    g = augment.draw_geometry(rng(seed), 1.0)
+    columns, rows = np.meshgrid(np.arange(96) - 47.5, np.arange(96) - 47.5)
+    columns = -columns if g.flip else columns
+    bend = cv2.resize(g.elastic, (96, 96), interpolation=cv2.INTER_CUBIC)
+    x, y = (
+        g.matrix[k, 0] * columns + g.matrix[k, 1] * rows + g.shift[k] + bend[..., k] + 59.5 for k in (0, 1)
+    )
+    x, y = (np.clip(v, 0, 119).astype(np.float32) for v in (x, y))
+    expected = np.stack([cv2.remap(f, x, y, cv2.INTER_LINEAR) for f in smooth])
+    difference = augment.warp_window(smooth, g, 96, 96).astype(int) - expected
+    assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_look_agrees_with_opencv(smooth, seed):
+    cv2 = pytest.importorskip("cv2")
+    look = replace(augment.draw_look(rng(seed), 1.0), noise=0.0)
+    expected = []
+    for frame in smooth:
+        lit = cv2.transform(cv2.LUT(frame, look.curve), look.mixing)
+        if look.blur_px:
+            lit = cv2.GaussianBlur(lit, (0, 0), look.blur_px)
+        if look.texture is not None:
+            field = cv2.resize(look.texture, (120, 120), interpolation=cv2.INTER_CUBIC)
+            lit = np.clip(lit * field[..., None], 0, 255)
+        expected.append(lit)
+    difference = augment.apply_look(rng(seed), smooth, look, 120).astype(float) - np.stack(expected)
+    assert np.abs(difference).max() <= 2
+    assert np.abs(difference).mean() < 0.6
+
+
+def test_blurred_region_agrees_with_opencv(frames):
+    cv2 = pytest.importorskip("cv2")
+    region = np.zeros((120, 120), np.float32)
+    region[60:100, 30:90] = 1
+    blurred = augment.blur_region(frames, region, 7.0)
+    expected = np.stack([cv2.GaussianBlur(f, (0, 0), 7.0) for f in frames])
+    assert np.abs(blurred.astype(int) - expected)[:, region > 0].max() <= 1
+    np.testing.assert_array_equal(blurred[:, region == 0], frames[:, region == 0])
+
+
+def test_batches_equal_single_windows():
+    draw, windows = rng(7), rng(1).integers(0, 256, (6, 5, 120, 120, 3), dtype=np.uint8)
+    geometries = [augment.draw_geometry(draw, 1.0) for _ in windows]
+    looks = [replace(augment.draw_look(draw, 1.0), noise=0.0) for _ in windows]
+    assert {look.texture is None for look in looks} == {True, False}
+    assert any(look.blur_px for look in looks)
+    warped = augment.warp_windows(torch.from_numpy(windows), geometries, 96, 96, 48)
+    batch = augment.apply_looks(draw, warped, looks, 96).round().to(torch.uint8).numpy()
+    for window, geometry, look, together in zip(windows, geometries, looks, batch, strict=True):
+        alone = augment.augmented_window(draw, window, geometry, look, 96, 96, 48)
+        assert np.abs(alone.astype(int) - together).max() <= 4  # rounded before a steep curve
+        assert np.mean(alone != together) < 0.01
+
+
+def test_noise_has_the_strength_drawn_and_follows_the_generator():
+    grey = np.full((5, 96, 96, 3), 128, np.uint8)
+    look = replace(augment.draw_look(rng(0), 0.0), noise=4.0)
+    noisy = augment.apply_look(rng(1), grey, look, 96)
+    assert noisy.std() == pytest.approx(4.0, abs=0.1)
+    np.testing.assert_array_equal(noisy, augment.apply_look(rng(1), grey, look, 96))
+    assert np.any(noisy != augment.apply_look(rng(2), grey, look, 96))
 
 
 def test_lower_rows_equal_those_of_the_whole(frames):
