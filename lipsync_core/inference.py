@@ -13,14 +13,14 @@ from torch import nn
 from lipsync_core import weights
 from lipsync_core.audio import mel_window_start
 from lipsync_core.checkpoints import Recognised, load_recognised
-from lipsync_core.errors import InvalidInputError
+from lipsync_core.errors import CheckpointError, InvalidInputError
 from lipsync_core.faces import FaceBox, FaceDetector, TrackingOptions, load_detector, track_faces
 from lipsync_core.faces.geometry import GENERATOR_FACE_SIZE_PX, FrameArray, crop_resized, generator_box
 from lipsync_core.faces.pasting import FacePatch, paste
 from lipsync_core.folding import fold_batch_norm
 from lipsync_core.generators import generator_inputs, inputs_of
 from lipsync_core.mel_stream import MelStream
-from lipsync_core.models.registry import kind_of
+from lipsync_core.models.registry import KINDS, kind_of
 from lipsync_core.patches import PatchWriter, read_patches
 from lipsync_core.pictures import Picture, region_bgr, to_bgr
 from lipsync_core.weights.fetch import Progress
@@ -260,9 +260,9 @@ def load_syncer(
         progress: told how many bytes are done while they are.
 
     Raises:
-        InvalidInputError: no such device here, no weights of that name, or weights that make no faces.
+        InvalidInputError: no such device here, or no weights of that name.
         MissingModelError: weights or detector are not here.
-        CheckpointError: the file is damaged or of no known network.
+        CheckpointError: the file is damaged, or of a network that makes no faces.
     """
     refuse_absent_device(device)
     found = load_detector(detector, device, parity=parity) if isinstance(detector, str) else detector
@@ -275,6 +275,12 @@ def syncer_of(
     loaded: Recognised, name: str, device: str, *, detector: FaceDetector | str, parity: bool
 ) -> LipSyncer:
     """Return a `LipSyncer` for a generator that was read from a file; raises as `load_syncer`."""
+    if KINDS[loaded.kind].generator is None:
+        makers = [kind.name for kind in KINDS.values() if kind.generator]
+        raise CheckpointError(
+            f"weights {name} are of a {loaded.kind} network, which makes no faces; needed is one of "
+            f"{', '.join(makers)}"
+        )
     return LipSyncer(
         loaded.network,
         device=device,
