@@ -1,4 +1,5 @@
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -96,6 +97,28 @@ def test_offset_moves_the_window_by_whole_frames():
     assert audio.mel_window_start(3, 25, 1) == audio.mel_window_start(4, 25)
     with pytest.raises(ValueError, match="fps"):
         audio.mel_window_start(1, 0)
+
+
+@pytest.mark.parametrize("columns", [15, 20, 27])
+@pytest.mark.parametrize("fps", [24, 25, Fraction(30_000, 1001), 50])
+def test_windows_of_other_widths_are_centred_on_their_frame(fps, columns):
+    """The middle of the window lies at most one column before the middle of the frame."""
+    for index in range(2_000):
+        start = audio.mel_window_start(index, float(fps), columns=columns)
+        frame_centre = Fraction(80) * (index + Fraction(1, 2)) / Fraction(fps)
+        assert 0 <= frame_centre - (start + Fraction(columns, 2)) < 1
+
+
+def test_windows_of_27_columns_at_25_fps():
+    """floor(3.2 i) + 1.6 - 13.5, that is 11.9 columns before the frame begins."""
+    starts = [audio.mel_window_start(i, 25, columns=27) for i in range(2_000)]
+    assert starts == [16 * i // 5 - 12 for i in range(2_000)]
+    assert audio.mel_window_start(3, 25, 1, columns=27) == starts[4]
+    mel = np.arange(80 * 60, dtype=np.float32).reshape(80, 60)
+    first = audio.mel_window(mel, 0, 25, columns=27)
+    assert first.shape == (80, 27)
+    assert np.all(first[:, :12] == -4)
+    np.testing.assert_array_equal(first[:, 12:], mel[:, :15])
 
 
 def test_windows_beyond_the_ends_are_silence():

@@ -17,6 +17,7 @@ from synthetic import ffmpeg, make_clip, make_talking_face
 from lipsync_core.__main__ import main
 from lipsync_core.media import probe_media, read_audio, read_frames
 from lipsync_core.models import SyncNet, Wav2Lip
+from lipsync_core.models.registry import KINDS, described
 from lipsync_core.sync import frames_back_and_forth
 
 torch.set_num_threads(1)  # waiting threads cost more than they bring on networks this small
@@ -84,6 +85,24 @@ def test_sync_with_base_dependencies_only(media: Path, tmp_path: Path) -> None:
         assert difference[:130].mean() < 2  # encoding only
         assert (difference[160:180, 180:205].mean() > 20) == (n == 20)  # a random network's mouth
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+
+
+@pytest.mark.parametrize("kind", ["lipgan", "speech2vid"])
+def test_sync_with_another_generator(
+    kind: str, media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, out = tmp_path / f"{kind}.safetensors", tmp_path / "out.mp4"
+    network = KINDS[kind].build(0.125)
+    save_file(network.state_dict(), weights, metadata=described(kind, network, mel_offset_frames=0))
+    arguments = [*sync_args(media, out), "--weights", str(weights)]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert f"weights: {kind}" in said and "35 frames, 30 of them synced" in said
+    source, result = list(read_frames(media / "talk.mp4")), list(read_frames(out))
+    difference = np.abs(source[20].astype(int) - result[20]).mean(axis=2)
+    assert difference[:130].mean() < 2 and difference[160:180, 180:205].mean() > 20
+    assert main([*arguments, "--parity"]) == 2
+    assert f"{kind} generator" in capsys.readouterr().err
 
 
 def test_evaluate_with_base_dependencies_only(media: Path) -> None:
