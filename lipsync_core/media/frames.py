@@ -1,21 +1,33 @@
-"""Decode video as a stream of upright BGR frames at a constant rate."""
+"""Decode video as a stream of upright frames, BGR or planar, at a constant rate."""
 
 from __future__ import annotations
 
 import itertools
 import logging
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.errors import MediaError
-from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, input_argument, stop_process
+from lipsync_core.media.ffmpeg import (
+    QUIET,
+    StderrTail,
+    failure,
+    ffmpeg_path,
+    input_argument,
+    stop_process,
+    widen_pipe,
+)
+from lipsync_core.media.planar import PlanarLayout, planar_layout
 from lipsync_core.media.probe import probe_media
 from lipsync_core.media.streams import VideoStream
+from lipsync_core.pictures import Picture, frame_bytes, frame_from_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -51,26 +63,86 @@ def read_frames(
     Raises:
         MediaError: no video in the file, or not one frame can be decoded.
     """
+    video = _video_stream(path)
+    width, height = size or (video.width, video.height)
+    request = _Request(path, video, width, height, fps or video.fps, first_frame)
+    n_bytes = width * height * 3
+    frames = _read_from(request, "bgr24", n_bytes, None)
+    try:
+        for data in frames:
+            yield data.reshape(height, width, 3)
+    finally:
+        frames.close()
+
+
+def read_pictures(
+    path: Path | str, *, fps: Fraction | None = None, first_frame: int = 0
+) -> Generator[Picture, None, None]:
+    """Yield the frames of a video as `read_frames` does, 8-bit 4:2:0 sources as `Yuv420Frame`.
+
+    Those planes are the decoder's bit for bit (unless fields are deinterlaced); sources with other pixels
+    give BGR, and so does every frame of theirs. `planar_layout` tells which it will be.
+
+    Raises:
+        MediaError: no video in the file, or not one frame can be decoded.
+    """
+    video = _video_stream(path)
+    layout = planar_layout(video)
+    if layout is None:
+        yield from read_frames(path, fps=fps, first_frame=first_frame)
+        return
+    width, height = video.width, video.height
+    request = _Request(path, video, width, height, fps or video.fps, first_frame)
+    # The pixel format that is taken for full range keeps ffmpeg from narrowing it.
+    pixels = "yuvj420p" if layout.colour.is_full_range else "yuv420p"
+    frames = _read_from(request, pixels, frame_bytes(width, height), layout)
+    try:
+        for data in frames:
+            yield frame_from_bytes(data, width, height, layout.colour)
+    finally:
+        frames.close()
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is to be decoded."""
+
+    path: Path | str
+    video: VideoStream
+    width: int
+    height: int
+    fps: Fraction
+    first_frame: int
+
+
+def _video_stream(path: Path | str) -> VideoStream:
     info = probe_media(path)
     if info.video is None:
         raise MediaError(f"{path} holds no video; give a file with moving pictures")
-    width, height = size or (info.video.width, info.video.height)
-    rate = fps or info.video.fps
+    return info.video
+
+
+def _read_from(
+    request: _Request, pixels: str, n_bytes: int, layout: PlanarLayout | None
+) -> Generator[npt.NDArray[np.uint8], None, None]:
+    """Yield the raw bytes of the frames from ``first_frame`` on."""
     # Seeking ends a little early, for the frames that are still shown when the wanted one is due.
-    start = max(0, first_frame - SEEK_MARGIN_FRAMES)
-    half_frame_s = 1 / (2 * rate)
-    seek = ["-ss", f"{float(start / rate - half_frame_s):.6f}"] if start else []
-    filters = decode_filters(info.video, rate, width, height, float(half_frame_s) if start else 0.0)
+    start = max(0, request.first_frame - SEEK_MARGIN_FRAMES)
+    half_frame_s = 1 / (2 * request.fps)
+    seek = ["-ss", f"{float(start / request.fps - half_frame_s):.6f}"] if start else []
+    lead_s = float(half_frame_s) if start else 0.0
+    size = (request.width, request.height)
+    filters = decode_filters(request.video, request.fps, *size, lead_s, is_planar=layout is not None)
     command = [
-        ffmpeg_path(), *QUIET, "-max_error_rate", "1", *seek, "-i", input_argument(path),
-        "-map", f"0:{info.video.index}", "-vf", filters,
-        "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1",
+        ffmpeg_path(), *QUIET, "-max_error_rate", "1", *seek, "-i", input_argument(request.path),
+        "-map", f"0:{request.video.index}", "-vf", filters,
+        "-f", "rawvideo", "-pix_fmt", pixels, "pipe:1",
     ]  # fmt: skip
-    frames = pipe_frames(command, width, height, f"decoding {path}")
+    frames = pipe_blocks(command, n_bytes, f"decoding {request.path}")
     try:
-        for number, frame in enumerate(frames, start):
-            if number >= first_frame:
-                yield frame
+        for number, data in enumerate(frames, start):
+            if number >= request.first_frame:
+                yield data
     finally:
         frames.close()
 
@@ -79,9 +151,23 @@ def read_frames_backwards(
     path: Path | str, n_frames: int, *, fps: Fraction | None = None
 ) -> Generator[FrameArray, None, None]:
     """Yield frames ``n_frames - 1`` ... 0 of a video, decoding and holding a few dozen at a time."""
+    return _backwards(lambda first: read_frames(path, fps=fps, first_frame=first), n_frames)
+
+
+def read_pictures_backwards(
+    path: Path | str, n_frames: int, *, fps: Fraction | None = None
+) -> Generator[Picture, None, None]:
+    """Yield frames as `read_frames_backwards` does, in the layout of `read_pictures`."""
+    return _backwards(lambda first: read_pictures(path, fps=fps, first_frame=first), n_frames)
+
+
+T = TypeVar("T")
+
+
+def _backwards(open_at: Callable[[int], Generator[T, None, None]], n_frames: int) -> Generator[T, None, None]:
     for stop in range(n_frames, 0, -BACKWARDS_BLOCK_FRAMES):
         first = max(0, stop - BACKWARDS_BLOCK_FRAMES)
-        reader = read_frames(path, fps=fps, first_frame=first)
+        reader = open_at(first)
         block = list(itertools.islice(reader, stop - first))
         reader.close()
         while block:
@@ -89,9 +175,15 @@ def read_frames_backwards(
 
 
 def decode_filters(
-    video: VideoStream, fps: Fraction, width: int, height: int, seek_lead_s: float = 0.0
+    video: VideoStream,
+    fps: Fraction,
+    width: int,
+    height: int,
+    seek_lead_s: float = 0.0,
+    *,
+    is_planar: bool = False,
 ) -> str:
-    """Return the filter chain from a decoded stream to upright RGB pictures of (width, height).
+    """Return the filter chain from a decoded stream to upright pictures of (width, height).
 
     Args:
         video: the stream.
@@ -99,12 +191,16 @@ def decode_filters(
         width: of the result.
         height: of the result.
         seek_lead_s: by how much seeking ended before the time of the first frame.
+        is_planar: planes stay as they are; otherwise the chain is one to RGB.
     """
     chain = ["bwdif=mode=send_frame:deint=interlaced"] if video.is_interlaced else []
     if seek_lead_s:
         chain.append(f"setpts=PTS-{seek_lead_s:.6f}/TB")
     chain.append(f"fps=fps={fps.numerator}/{fps.denominator}:start_time=0")
     # The explicit size also catches streams that change resolution on the way.
+    if is_planar:
+        chain.append(f"scale={width}:{height}:flags=bicubic+accurate_rnd")
+        return ",".join(chain)
     chain.append(
         f"scale={width}:{height}:in_color_matrix={video.colour_matrix}"
         ":flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -118,20 +214,34 @@ def pipe_frames(command: list[str], width: int, height: int, what: str) -> Gener
     Raises:
         MediaError: not one frame came; ``what`` was being done.
     """
-    n_bytes = width * height * 3
+    blocks = pipe_blocks(command, width * height * 3, what)
+    try:
+        for data in blocks:
+            yield data.reshape(height, width, 3)
+    finally:
+        blocks.close()
+
+
+def pipe_blocks(command: list[str], n_bytes: int, what: str) -> Generator[npt.NDArray[np.uint8], None, None]:
+    """Yield what an ffmpeg command writes to its stdout, ``n_bytes`` at a time, each a new (n,) array.
+
+    Raises:
+        MediaError: not one block came; ``what`` was being done.
+    """
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     )
     assert process.stdout is not None and process.stderr is not None
+    widen_pipe(process.stdout)
     tail = StderrTail(process.stderr)
     n_frames = 0
     try:
         while True:
-            frame = np.empty((height, width, 3), np.uint8)
-            if _read_into(process.stdout, frame.data.cast("B")) < n_bytes:
+            block = np.empty(n_bytes, np.uint8)
+            if _read_into(process.stdout, block.data) < n_bytes:
                 break
             n_frames += 1
-            yield frame
+            yield block
         process.wait()
     finally:  # also when the caller stops early
         stop_process(process)

@@ -14,6 +14,23 @@ TEXT_SUBTITLES = ("subrip", "srt", "mov_text", "webvtt", "ass", "ssa", "text")
 
 
 @dataclass(frozen=True)
+class ColourTags:
+    """What a stream says about its colours, in ffmpeg's names; ``"unknown"`` where it says nothing.
+
+    Attributes:
+        range: ``"tv"`` (16...235) or ``"pc"`` (0...255).
+        matrix: ``"bt709"``, ``"smpte170m"``, ...
+        primaries: likewise.
+        transfer: likewise.
+    """
+
+    range: str = "unknown"
+    matrix: str = "unknown"
+    primaries: str = "unknown"
+    transfer: str = "unknown"
+
+
+@dataclass(frozen=True)
 class VideoStream:
     """One video stream as it is shown: after rotation.
 
@@ -28,6 +45,8 @@ class VideoStream:
         colour_matrix: ``"bt709"``, ``"bt601"``, ``"bt2020"``, ... ; a guess from the size if the file
             says nothing (bt709 from 720 lines on).
         is_interlaced: fields, not frames; decoding deinterlaces.
+        pixel_format: ffmpeg's name, such as ``"yuv420p"``.
+        colour_tags: as stored, without guesses.
     """
 
     index: int
@@ -41,6 +60,8 @@ class VideoStream:
     colour_matrix: str
     is_interlaced: bool
     language: str | None
+    pixel_format: str = ""
+    colour_tags: ColourTags = ColourTags()
 
 
 @dataclass(frozen=True)
@@ -120,7 +141,8 @@ def _parse_video(block: _Block) -> VideoStream | None:
     rotation = round(-float(turn[1])) % 360 if turn else 0
     ratio = re.search(r"\bSAR (\d+):(\d+)", block.rest)
     sar = Fraction(int(ratio[1]), int(ratio[2])) if ratio and int(ratio[1]) and int(ratio[2]) else Fraction(1)
-    matrix = _colour_matrix(block.rest) or default_colour_matrix(width, height)
+    pixel_format, tags = _pixels(block.rest)
+    matrix = _MATRICES.get(tags.matrix) or default_colour_matrix(width, height)
     if rotation % 180 == 90:
         width, height, sar = height, width, 1 / sar
     is_interlaced = bool(re.search(r"\b(top|bottom) (coded )?first", block.rest))
@@ -137,6 +159,8 @@ def _parse_video(block: _Block) -> VideoStream | None:
         colour_matrix=matrix,
         is_interlaced=is_interlaced,
         language=block.language,
+        pixel_format=pixel_format,
+        colour_tags=tags,
     )
 
 
@@ -163,25 +187,32 @@ def _channel_count(rest: str) -> int:
     dotted = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", name)
     if dotted:
         return sum(int(n) for n in dotted.groups() if n)
-    return {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8}.get(
-        name.split("(")[0], 2
-    )
+    return NAMED_LAYOUTS.get(name.split("(")[0], 2)
 
 
-def _colour_matrix(rest: str) -> str | None:
-    """Return the matrix named in ``yuv420p(tv, bt709/..., progressive)``, or None if it is not tagged."""
-    pixel = re.search(r", \w+\(([^)]*)\)", rest)
-    for item in pixel[1].split(", ") if pixel else ():
-        name = item.split("/")[0]
-        if name in ("smpte170m", "bt470bg", "fcc"):
-            return "bt601"
-        if name in ("bt709", "smpte240m"):
-            return name
-        if name in ("bt2020nc", "bt2020c"):
-            return "bt2020"
-        if name == "gbr":
-            return "bt709"
-    return None
+# Constant luminance (bt2020c) is no matrix; it is read as the nearest that is one.
+_MATRICES = {
+    "smpte170m": "bt601", "bt470bg": "bt601", "fcc": "bt601", "bt709": "bt709", "smpte240m": "smpte240m",
+    "bt2020nc": "bt2020", "bt2020c": "bt2020", "gbr": "bt709",
+}  # fmt: skip
+
+
+def _pixels(rest: str) -> tuple[str, ColourTags]:
+    """Return pixel format and tags from ``yuv420p(tv, bt709/unknown/bt709, progressive), 1280x720``."""
+    pixel = re.search(r", (\w+)(?:\(([^)]*)\))?, \d+x\d+", rest)
+    if pixel is None:
+        return "", ColourTags()
+    items = (pixel[2] or "").split(", ")
+    range_ = next((item for item in items if item in ("tv", "pc")), "unknown")
+    if pixel[1].startswith("yuvj"):
+        range_ = "pc"
+    for item in items:
+        names = item.split("/")
+        if len(names) == 3:
+            return pixel[1], ColourTags(range_, *names)
+        if item in _MATRICES:
+            return pixel[1], ColourTags(range_, item, item, item)
+    return pixel[1], ColourTags(range_)
 
 
 def default_colour_matrix(width: int, height: int) -> str:

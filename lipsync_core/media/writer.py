@@ -1,4 +1,4 @@
-"""Encode a stream of BGR frames with x264, and mux other streams in the same run."""
+"""Encode a stream of frames with x264, and mux other streams in the same run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.errors import InvalidInputError, MediaError
-from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, stop_process
-from lipsync_core.media.streams import default_colour_matrix
+from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, stop_process, widen_pipe
+from lipsync_core.media.planar import PlanarLayout, colour_args, encoder_colours, setparams
+from lipsync_core.pictures import Picture, Yuv420Frame
 
 MAX_CRF = 18  # visually lossless for x264; a larger number would be worse
-_COLOUR_TAGS = {"bt709": "bt709", "bt601": "smpte170m"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class EncodeOptions:
         crf: x264 constant rate factor, 0 (lossless) ... 18.
         preset: x264 preset, ``"ultrafast"`` ... ``"veryslow"``.
         sample_aspect_ratio: ``"num:den"`` written into the stream.
+        layout: frames are `Yuv420Frame`s of this layout and reach the encoder bit for bit; None: BGR.
         video_filter: ffmpeg filters for the frames (a visible mark), before the colour conversion.
         extra_inputs: one argument list per further input, such as ``["-i", "speech.wav"]``; the frames
             are input 0, these are 1, 2, ...
@@ -40,6 +41,7 @@ class EncodeOptions:
     crf: int = 18
     preset: str = "medium"
     sample_aspect_ratio: str = "1:1"
+    layout: PlanarLayout | None = None
     video_filter: str = ""
     extra_inputs: Sequence[Sequence[str]] = ()
     output_args: Sequence[str] = ()
@@ -89,23 +91,17 @@ class VideoWriter:
     def _command(self) -> list[str]:
         o = self.options
         width, height = self.width + self.width % 2, self.height + self.height % 2
-        matrix = default_colour_matrix(width, height)
-        tag = _COLOUR_TAGS[matrix]
+        pixels, conversion, tags = encoder_colours(o.layout, width, height)
         filters = [o.video_filter] if o.video_filter else []
-        filters += [
-            f"scale=out_color_matrix={matrix}:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int",
-            "format=yuv420p",
-            f"setsar={o.sample_aspect_ratio.replace(':', '/')}",
-            f"setparams=colorspace={tag}:color_primaries={tag}:color_trc={tag}:range=tv",
-        ]
+        filters += [*conversion, f"setsar={o.sample_aspect_ratio.replace(':', '/')}", setparams(tags)]
         return [
             ffmpeg_path(), *[a for a in QUIET if a != "-nostdin"], "-y",
-            "-f", "rawvideo", "-pix_fmt", "bgr24", "-video_size", f"{width}x{height}",
+            "-f", "rawvideo", "-pix_fmt", pixels, "-video_size", f"{width}x{height}",
             "-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-i", "pipe:0",
             *[argument for extra in o.extra_inputs for argument in extra],
             "-map", "0:v:0", "-vf", ",".join(filters),
-            "-c:v", "libx264", "-preset", o.preset, "-crf", str(o.crf), "-pix_fmt", "yuv420p",
-            "-colorspace", tag, "-color_primaries", tag, "-color_trc", tag, "-color_range", "tv",
+            "-c:v", "libx264", "-preset", o.preset, "-crf", str(o.crf),
+            "-pix_fmt", "yuv420p" if pixels == "bgr24" else pixels, *colour_args(tags),
             *(["-movflags", "+faststart"] if self.path.suffix.lower() in (".mp4", ".mov", ".m4v") else []),
             *o.output_args, f"file:{self._part}",
         ]  # fmt: skip
@@ -115,32 +111,53 @@ class VideoWriter:
         self._process = subprocess.Popen(
             self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        assert self._process.stderr is not None
+        assert self._process.stderr is not None and self._process.stdin is not None
+        widen_pipe(self._process.stdin)
         self._tail = StderrTail(self._process.stderr)
         return self
 
-    def write(self, frame_bgr: npt.NDArray[np.uint8]) -> None:
-        """Append one (height, width, 3) uint8 BGR frame.
+    def write(self, picture: Picture) -> None:
+        """Append one frame: (height, width, 3) uint8 BGR or, with `EncodeOptions.layout`, a `Yuv420Frame`.
 
         Raises:
             InvalidInputError: another shape or type.
             MediaError: ffmpeg has ended early.
         """
-        if frame_bgr.shape != (self.height, self.width, 3) or frame_bgr.dtype != np.uint8:
-            raise InvalidInputError(
-                f"frame has shape {frame_bgr.shape} and type {frame_bgr.dtype}; "
-                f"this file takes ({self.height}, {self.width}, 3) uint8 BGR"
-            )
+        planes = self._planes(picture)
         if self._process is None or self._process.stdin is None:
             raise InvalidInputError("write() outside the writer's with-block")
-        if self.width % 2 or self.height % 2:
-            frame_bgr = np.pad(frame_bgr, ((0, self.height % 2), (0, self.width % 2), (0, 0)), mode="edge")
         try:
-            self._process.stdin.write(np.ascontiguousarray(frame_bgr).data.cast("B"))
-        except (BrokenPipeError, OSError) as exc:
+            for plane in planes:
+                self._process.stdin.write(np.ascontiguousarray(plane).data.cast("B"))
+        except (BrokenPipeError, OSError, ValueError) as exc:  # ValueError: killed, and the pipe closed
             self._process.wait()
             raise failure(f"encoding {self.path}", self._argv, self._tail.text()) from exc
         self.n_frames += 1
+
+    def _planes(self, picture: Picture) -> tuple[npt.NDArray[np.uint8], ...]:
+        """Return the arrays to be written for a frame, of even size."""
+        expected = (self.height, self.width, 3)
+        layout = self.options.layout
+        if isinstance(picture, Yuv420Frame):
+            if layout is None or picture.shape != expected or picture.colour != layout.colour:
+                raise InvalidInputError(
+                    f"frame is 4:2:0 {picture.shape} in {picture.colour}; this file takes {expected} in "
+                    f"{'BGR' if layout is None else layout.colour}"
+                )
+            return picture.padded_to_even().planes()
+        if picture.shape != expected or picture.dtype != np.uint8 or layout is not None:
+            raise InvalidInputError(
+                f"frame has shape {picture.shape} and type {picture.dtype}; "
+                f"this file takes {expected} uint8 {'BGR' if layout is None else '4:2:0'}"
+            )
+        if self.width % 2 or self.height % 2:
+            picture = np.pad(picture, ((0, self.height % 2), (0, self.width % 2), (0, 0)), mode="edge")
+        return (picture,)
+
+    def kill(self) -> None:
+        """End ffmpeg at once; a `write` in another thread then fails."""
+        if self._process is not None:
+            self._process.kill()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
