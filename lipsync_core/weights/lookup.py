@@ -60,8 +60,8 @@ def resolve(kind: str, choice: str = "auto", *, allow_download: bool) -> Weights
     has_embedded = f"{EMBEDDED}_{kind}" in REGISTRY
     names = ["auto"] * bool(known) + [EMBEDDED] * has_embedded
     names += [weights.name for weights in known if not weights.is_embedded]
-    allowed = f"{', '.join(names)} or an existing file" if names else "only an existing file"
-    raise InvalidInputError(f"no weights {choice!r} for {kind}; allowed is {allowed}")
+    allowed = f"are {', '.join(names)} or an existing file" if names else "is only an existing file"
+    raise InvalidInputError(f"no weights {choice!r} for {kind}; allowed {allowed}")
 
 
 def verified_path(weights: Weights) -> Path | None:
