@@ -102,16 +102,17 @@ class LipGANDiscriminator(nn.Module):
         Returns:
             (N,) in 0...2.
         """
+        # In float32 under autocast too: small distances are differences of nearly equal numbers.
         difference = self.embed_audio(mel) - self.embed_faces(face)
         return difference.square().sum(dim=1).clamp_min(_SMALLEST_SQUARE).sqrt()
 
     def embed_audio(self, mel: Tensor) -> Tensor:
         """Map (N, 1, 80, 27) to unit vectors (N, 512 * width)."""
-        return F.normalize(self.mel_branch(mel).flatten(1), dim=1)
+        return F.normalize(self.mel_branch(mel).flatten(1).float(), dim=1)
 
     def embed_faces(self, face: Tensor) -> Tensor:
         """Map (N, 3, 96, 96) to unit vectors (N, 512 * width)."""
-        return F.normalize(self.face_branch(face).flatten(1), dim=1)
+        return F.normalize(self.face_branch(face).flatten(1).float(), dim=1)
 
 
 class SameUnit(nn.Module):
