@@ -1,6 +1,6 @@
 """A lecture to try the translator on: 25 seconds, one real face, a slide, and captions in three languages.
 
-The portrait does not move its lips: they are what ``translate`` adds.
+The portrait's lips rest on each other and do not move: that is what ``translate`` adds.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _SLIDE_MARGIN_S = 0.24
 _SPEECH_DBFS, _NOISE_DBFS = -20.0, -50.0
 _SUFFIXES = (".mp4", ".mov", ".mkv")
 _STATEMENT = (
-    "Synthetic sample made by f2f: portrait of Eileen Collins (NASA, public domain) with added head motion, "
-    "voice by espeak-ng"
+    "Synthetic sample made by f2f: portrait of Eileen Collins (NASA, public domain) with closed lips and "
+    "added head motion, voice by espeak-ng"
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from f2f.errors import EngineUnavailableError
+from f2f.sample.mouth import with_lips_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ class Portrait:
         except ImportError as error:
             raise EngineUnavailableError("the sample needs scikit-image: pip install scikit-image") from error
         portrait_rgb: Frame = data.astronaut()  # type: ignore[no-untyped-call,unused-ignore]
-        self._picture: Frame = np.ascontiguousarray(portrait_rgb[:, :, ::-1])
+        self._picture = with_lips_together(np.ascontiguousarray(portrait_rgb[:, :, ::-1]))
         self._x, self._y = _portrait_coordinates(WIDTH, HEIGHT)
         # The motion is smooth, so it is computed for every fourth pixel and enlarged.
         self._coarse_x, self._coarse_y = _portrait_coordinates(WIDTH // _COARSE, HEIGHT // _COARSE)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from skimage import data
 
 from f2f import sample
 from f2f.captions import read_captions
@@ -18,6 +19,7 @@ from f2f.errors import UsageError
 from f2f.fitting import Line, plan_fit
 from f2f.loudness import speech_rms, to_dbfs
 from f2f.sample import SampleFiles, make_sample
+from f2f.sample.mouth import with_lips_together
 from f2f.sample.picture import Portrait, draw_slide
 from f2f.sample.script import LANGUAGES, LINES, SLIDE_FACTS, SLIDE_LINES, SLIDE_TITLE
 from f2f.stage import SilentObserver
@@ -91,6 +93,20 @@ def test_head_moves_smoothly() -> None:
     assert max(steps) < 4  # of 255: no jump
     assert np.abs(frames[0] - frames[30]).mean() > 2 * max(np.median(steps), 0.3)
     np.testing.assert_array_equal(portrait.frame(3.2), Portrait().frame(3.2))
+
+
+def test_smile_is_closed_and_nothing_else_changes() -> None:
+    smiling = data.astronaut()
+    resting = with_lips_together(smiling)
+    white_teeth = (smiling.min(axis=2) > 185)[143:150, 211:241]
+    assert white_teeth.sum() > 60  # the photograph shows them
+    assert (resting.min(axis=2) > 185)[143:150, 211:241].sum() < white_teeth.sum() / 5
+    np.testing.assert_array_equal(resting[:116], smiling[:116])  # eyes and nose
+    np.testing.assert_array_equal(resting[190:], smiling[190:])
+    np.testing.assert_array_equal(resting[:, :184], smiling[:, :184])
+    np.testing.assert_array_equal(resting[:, 265:], smiling[:, 265:])
+    border = np.abs(resting[116:190, 184:265].astype(int) - smiling[116:190, 184:265])
+    assert max(border[0].max(), border[-1].max(), border[:, 0].max(), border[:, -1].max()) <= 12  # no edge
 
 
 def test_slide_shows_text_and_is_the_same_every_time() -> None:
