@@ -7,7 +7,7 @@ from torch import nn
 from lipsync_core.folding import fold_batch_norm
 from lipsync_core.models import LipGANDiscriminator, LipGANGenerator
 from lipsync_core.models.layers import scaled_channels
-from lipsync_core.models.lipgan import ResidualUnit, WholeNorm
+from lipsync_core.models.lipgan_layers import ResidualUnit, WholeNorm
 
 STATISTICS = ("running_mean", "running_var")
 
