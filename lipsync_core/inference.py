@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lipsync_core import weights
 from lipsync_core.audio import mel_window_start
+from lipsync_core.batches import Batch, PendingFrame, SyncedFrame, grey_levels, opacity_at, prepare_frame
 from lipsync_core.checkpoints import Recognised, load_recognised
 from lipsync_core.errors import CheckpointError, InvalidInputError
 from lipsync_core.faces import FaceBox, FaceDetector, TrackingOptions, load_detector, track_faces
-from lipsync_core.faces.geometry import GENERATOR_FACE_SIZE_PX, FrameArray, crop_resized, generator_box
+from lipsync_core.faces.geometry import FrameArray
 from lipsync_core.faces.pasting import FacePatch, paste
 from lipsync_core.folding import fold_batch_norm
 from lipsync_core.generators import generator_inputs, inputs_of
 from lipsync_core.mel_stream import MelStream
 from lipsync_core.models.registry import KINDS, kind_of
 from lipsync_core.patches import PatchWriter, read_patches
-from lipsync_core.pictures import Picture, region_bgr, to_bgr
+from lipsync_core.pictures import Picture
+from lipsync_core.runtime import (
+    Engine,
+    EngineChoice,
+    EngineRequest,
+    SampleSource,
+    TorchOptions,
+    build_engine,
+    choose_engine,
+    refuse_unknown_engine,
+    sample_faces,
+)
 from lipsync_core.weights.fetch import Progress
 
 __all__ = [
@@ -36,38 +51,8 @@ __all__ = [
     "read_patches",
 ]
 
-RAMP_FRAMES = 3  # over which a generated face fades in and out at the borders of an active run
 BATCH_SIZE = 8  # as fast as larger ones on a CPU
-
-
-@dataclass(frozen=True)
-class SyncedFrame:
-    """One frame of the stream.
-
-    Attributes:
-        index: from 0.
-        picture: the frame as it came in, BGR or planar.
-        patch: generated face to `paste`, None where the frame passes untouched.
-        face: tracked box of the primary face, None where there is none.
-    """
-
-    index: int
-    picture: Picture
-    patch: FacePatch | None
-    face: FaceBox | None = None
-
-    @property
-    def frame_bgr(self) -> FrameArray:
-        """The frame as it came in, (H, W, 3) uint8 BGR; converted if it is planar."""
-        return to_bgr(self.picture)
-
-    def pasted(self) -> FrameArray:
-        """Return the finished frame in BGR: the patch pasted, or ``frame_bgr`` itself."""
-        return to_bgr(self.finished())
-
-    def finished(self) -> Picture:
-        """Return the finished frame in the layout in which it came."""
-        return self.picture if self.patch is None else paste(self.picture, self.patch)
+GPU_BATCH_SIZE = 32
 
 
 class LipSyncer:
@@ -78,7 +63,7 @@ class LipSyncer:
             what it sees and hears; one unknown to `lipsync_core.models.registry` is fed like Wav2Lip.
         device: torch device it runs on.
         detector: a detector, or the name of one.
-        batch_size: faces generated at once.
+        batch_size: faces generated at once; None for 8 on a CPU and 32 elsewhere.
         mel_offset_frames: frames by which the mel window is shifted: the alignment the weights were
             trained with (0: the published recipe's).
         name: of the weights, for reports.
@@ -92,11 +77,13 @@ class LipSyncer:
         *,
         device: str = "cpu",
         detector: FaceDetector | str = "auto",
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | None = None,
         mel_offset_frames: float = 0.0,
         name: str = "unnamed weights",
         parity: bool = False,
     ) -> None:
+        if batch_size is None:
+            batch_size = BATCH_SIZE if torch.device(device).type == "cpu" else GPU_BATCH_SIZE
         if batch_size < 1:
             raise InvalidInputError(f"batch_size is {batch_size}; needed is 1 or more")
         self.kind = kind_of(network) or "wav2lip"
@@ -112,6 +99,66 @@ class LipSyncer:
         self.mel_offset_frames = mel_offset_frames
         self.name = name
         self.parity = parity
+        self._wanted = ("torch" if parity else "auto", TorchOptions())
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the network; while ``"auto"`` has not been decided by `choose_engine`, plain torch."""
+        if self._engine is None:
+            request = self._request()
+            self._engine = build_engine(replace(request, name=request.name.replace("auto", "torch")), None)
+        return self._engine
+
+    def use_engine(self, name: str, options: TorchOptions | None = None) -> None:
+        """Ask for an engine, one of `lipsync_core.runtime.ENGINES`; it is built when it is first needed.
+
+        Raises:
+            InvalidInputError: no such engine, or one for another device.
+            MissingModelError: its package is not installed.
+        """
+        refuse_unknown_engine(name, self.device)
+        self._wanted, self._engine = (name, options or TorchOptions()), None
+
+    def choose_engine(
+        self,
+        video: Path | str,
+        fps: Fraction,
+        frames: Sequence[int],
+        waveform: npt.NDArray[np.floating],
+        *,
+        box: tuple[int, int, int, int] | None = None,
+    ) -> EngineChoice:
+        """Decide on the engine before a video is generated; see `lipsync_core.runtime.choose_engine`.
+
+        Args:
+            video: file whose faces engines are calibrated and measured on.
+            fps: rate at which it is processed.
+            frames: indices of the frames that will be generated.
+            waveform: (N,) mono at 16 kHz that they will speak.
+            box: fixed place of the face, x1, y1, x2, y2; None: it is detected.
+
+        Raises:
+            InvalidInputError: the engine that was asked for cannot run this network.
+        """
+        slow = self.detector.name == "s3fd"  # seconds a frame, and any face will do
+        source = SampleSource(
+            Path(video),
+            fps,
+            frames,
+            waveform,
+            load_detector("centerface") if slow else self.detector,
+            self.kind,
+            self.mel_offset_frames,
+            box,
+        )
+        self._engine, choice = choose_engine(self._request(), lambda: sample_faces(source), len(frames))
+        return choice
+
+    def _request(self) -> EngineRequest:
+        name, options = self._wanted
+        options = replace(options, batch_size=options.batch_size or self.batch_size)
+        return EngineRequest(self.network, name, self.device, options, self.kind)
 
     def __call__(
         self,
@@ -135,80 +182,50 @@ class LipSyncer:
                 None: all frames.
             tracking: see `TrackingOptions`.
         """
-        mel = MelStream(waveform)
+        under_way: deque[Batch] = deque()
         tracked = track_faces(frames, self.detector, fps=fps, options=tracking)
-        pending: list[_Pending] = []
+        for pending in self._batches(tracked, MelStream(waveform), fps, active):
+            under_way.append(self._begin(pending))
+            while len(under_way) >= self.engine.depth:
+                yield from under_way.popleft().finished()
+        while under_way:
+            yield from under_way.popleft().finished()
+
+    def _batches(
+        self,
+        tracked: Iterable[tuple[Picture, FaceBox | None]],
+        mel: MelStream,
+        fps: float,
+        active: Sequence[bool] | None,
+    ) -> Iterator[list[PendingFrame]]:
+        """Group all frames, in order, so that a group holds at most `batch_size` faces to generate."""
+        pending: list[PendingFrame] = []
         n_faces = 0
         for index, (frame, face) in enumerate(tracked):
-            item = _prepare(index, frame, face, opacity_at(active, index))
+            item = prepare_frame(index, frame, face, opacity_at(active, index))
             if item.face_crop is not None:
                 n_faces += 1
                 start = mel_window_start(index, fps, self.mel_offset_frames, self.mel_columns)
                 item.mel = mel.columns(start, self.mel_columns)
             pending.append(item)
             if n_faces == 0 or n_faces == self.batch_size or len(pending) >= 2 * self.batch_size:
-                yield from self._finished(pending)
+                yield pending
                 pending, n_faces = [], 0
-        yield from self._finished(pending)
+        yield pending
 
-    def _finished(self, pending: list[_Pending]) -> Iterator[SyncedFrame]:
+    def _begin(self, pending: list[PendingFrame]) -> Batch:
         crops = [item.face_crop for item in pending if item.face_crop is not None]
         mels = [item.mel for item in pending if item.mel is not None]
-        generated: Iterator[npt.NDArray[np.float32]] = iter(())
-        if crops:
-            faces = generate_faces(self.network, np.stack(crops), np.stack(mels), self.device, self.kind)
-            generated = iter(faces)
-        for item in pending:
-            patch = None
-            if item.face_crop is not None:
-                patch = FacePatch(item.box, round_to_uint8(next(generated)), item.opacity)
-            yield SyncedFrame(item.index, item.picture, patch, item.face)
-
-
-@dataclass
-class _Pending:
-    """A frame that waits for its batch."""
-
-    index: int
-    picture: Picture
-    face: FaceBox | None
-    box: tuple[int, int, int, int] = (0, 0, 0, 0)
-    opacity: float = 0.0
-    face_crop: FrameArray | None = None
-    mel: npt.NDArray[np.float32] | None = None
-
-
-def _prepare(index: int, frame: Picture, face: FaceBox | None, opacity: float) -> _Pending:
-    item = _Pending(index, frame, face, opacity=opacity)
-    if face is None or opacity <= 0:
-        return item
-    height, width = frame.shape[:2]
-    x1, y1, x2, y2 = (round(v) for v in generator_box(face.box, width, height))
-    if x2 - x1 >= 2 and y2 - y1 >= 2:
-        item.box = (x1, y1, x2, y2)
-        region = region_bgr(frame, item.box)
-        item.face_crop = crop_resized(region, (0, 0, x2 - x1, y2 - y1), GENERATOR_FACE_SIZE_PX)
-    return item
-
-
-def opacity_at(active: Sequence[bool] | None, index: int) -> float:
-    """Return the fade of frame ``index``: 0 outside active runs, rising over `RAMP_FRAMES` inside them.
-
-    The beginning and end of the video are no borders.
-    """
-    if active is None:
-        return 1.0
-    if index >= len(active) or not active[index]:
-        return 0.0
-    for distance in range(1, RAMP_FRAMES + 1):
-        before, after = index - distance, index + distance
-        if (before >= 0 and not active[before]) or (after < len(active) and not active[after]):
-            return distance / (RAMP_FRAMES + 1)
-    return 1.0
+        if not crops:
+            return Batch(pending, None)
+        stacked = np.stack(crops)
+        return Batch(
+            pending, self.engine.submit(*generator_inputs(self.kind, stacked, stacked, np.stack(mels)))
+        )
 
 
 def generate_faces(
-    network: nn.Module,
+    network: Callable[[Tensor, Tensor], Tensor],
     faces_bgr: FrameArray,
     mels: npt.NDArray[np.float32],
     device: str = "cpu",
@@ -217,7 +234,7 @@ def generate_faces(
     """Run the generator on a batch of crops, each of which is its own reference.
 
     Args:
-        network: see `LipSyncer`, in evaluation mode.
+        network: see `LipSyncer`, in evaluation mode, or `Engine.generate` (then ``device`` is the CPU).
         faces_bgr: (N, 96, 96, 3) uint8 BGR.
         mels: (N, 80, k), k as the kind needs.
         device: torch device.
@@ -229,13 +246,7 @@ def generate_faces(
     speech, faces = generator_inputs(kind, faces_bgr, faces_bgr, mels, device)
     with torch.inference_mode():
         out = network(speech, faces)
-    scaled: npt.NDArray[np.float32] = (out.float() * 255.0).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return scaled
-
-
-def round_to_uint8(face: npt.NDArray[np.float32]) -> FrameArray:
-    """Return 0...255 floats as uint8, rounded (the published script truncates: half a level too dark)."""
-    return np.clip(np.rint(face), 0, 255).astype(np.uint8)
+    return grey_levels(out)
 
 
 def load_syncer(

@@ -16,7 +16,7 @@ from lipsync_core.errors import InvalidInputError
 from lipsync_core.faces import FaceBox
 from lipsync_core.faces.geometry import crop_resized, generator_box
 from lipsync_core.folding import fold_batch_norm
-from lipsync_core.inference import LipSyncer, generate_faces, load_syncer, opacity_at, round_to_uint8
+from lipsync_core.inference import LipSyncer, generate_faces, load_syncer
 from lipsync_core.mel_stream import MelStream
 from lipsync_core.models import Wav2Lip
 
@@ -114,12 +114,6 @@ def test_channel_order_is_bgr(channel: int) -> None:
     assert np.argmax(out[0, 60, 50]) == channel
 
 
-def test_rounding() -> None:
-    assert round_to_uint8(np.array([-1.0, 0.4, 0.6, 254.4, 254.6, 300.0], np.float32)).tolist() == [
-        0, 0, 1, 254, 255, 255,
-    ]  # fmt: skip
-
-
 def test_faceless_and_inactive_frames_pass_as_they_are() -> None:
     frames = make_frames(60, black=range(30, 60))
     active = [10 <= n < 20 or n >= 50 for n in range(60)]
@@ -131,12 +125,6 @@ def test_faceless_and_inactive_frames_pass_as_they_are() -> None:
     assert [round(f.patch.opacity, 2) for f in out if f.patch] == [
         0.25, 0.5, 0.75, 1, 1, 1, 1, 0.75, 0.5, 0.25,
     ]  # fmt: skip
-
-
-def test_opacity() -> None:
-    assert opacity_at(None, 5) == 1
-    assert [opacity_at([True] * 4, n) for n in range(6)] == [1, 1, 1, 1, 0, 0]
-    assert [opacity_at([False, True, False], n) for n in range(3)] == [0, 0.25, 0]
 
 
 def test_stream_is_lazy_and_holds_little() -> None:
