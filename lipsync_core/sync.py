@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import itertools
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.audio import SAMPLE_RATE_HZ
-from lipsync_core.errors import InvalidInputError, MediaError, NoFaceError
+from lipsync_core.errors import InvalidInputError, NoFaceError
 from lipsync_core.faces import TrackingOptions
-from lipsync_core.faces.geometry import FrameArray
 from lipsync_core.inference import LipSyncer
 from lipsync_core.media import (
+    BackgroundWriter,
     EncodeOptions,
-    MediaInfo,
-    VideoStream,
     VideoWriter,
-    measure_duration,
-    probe_media,
+    queue_length,
+    read_ahead,
     read_audio,
     read_frames,
-    read_frames_backwards,
 )
+from lipsync_core.pictures import Picture
 from lipsync_core.recipe import RecipeOptions, published_recipe
-
-logger = logging.getLogger(__name__)
+from lipsync_core.sources import Source, open_source
 
 Progress = Callable[[int, int], None]  # frames done, frames in all (estimated)
 LENGTHS = ("video", "audio")
-IMAGE_CONTAINERS = ("image2", "png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe")
 
 
 @dataclass(frozen=True)
@@ -114,59 +110,82 @@ def sync_video(
     settings = options or SyncOptions()
     source = open_source(face, audio, out, settings.length)
     waveform = read_audio(audio, SAMPLE_RATE_HZ)
-    if syncer.parity:
-        pictures = _published_pictures(source, waveform, syncer, settings)
-    else:
-        pictures = _pictures(source, waveform, syncer, settings)
     encode = EncodeOptions(
         crf=settings.crf,
         preset=settings.preset,
         sample_aspect_ratio=source.stream.sample_aspect_ratio,
+        layout=None if syncer.parity else source.layout,
         extra_inputs=[["-i", f"file:{audio}"]],
         output_args=sound_args(
             synthetic_note(syncer.name),
             None if syncer.parity else float(source.n_frames_expected / source.fps),
         ),
     )
+    pictures = (_published_pictures if syncer.parity else _pictures)(source, waveform, syncer, settings)
+    with closing(pictures):
+        n_frames, n_synced = _write(pictures, Path(out), source, encode, progress)
+    notices = source.notices if syncer.parity else source.notices + source.conversion_notice
+    return SyncReport(Path(out), n_frames, n_synced, syncer.name, notices)
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A frame of the result, which `finish` composes: in the encoder's thread."""
+
+    shape: tuple[int, ...]
+    finish: Callable[[], Picture]
+    has_face: bool
+    is_synced: bool
+
+
+def _write(
+    pictures: Generator[_Picture, None, None],
+    out: Path,
+    source: Source,
+    encode: EncodeOptions,
+    progress: Progress | None,
+) -> tuple[int, int]:
+    """Encode all pictures and return how many there are, and how many of them are synced."""
     first = next(pictures)
-    height, width = first.frame_bgr.shape[:2]
+    height, width = first.shape[:2]
     n_synced = n_faces = 0
-    with VideoWriter(out, width, height, source.fps, encode) as writer:
+    writer = BackgroundWriter(
+        VideoWriter(out, width, height, source.fps, encode), queue_length(width, height)
+    )
+    with writer:
         for picture in itertools.chain([first], pictures):
-            writer.write(picture.frame_bgr)
+            writer.write(picture.finish)
             n_synced += picture.is_synced
             n_faces += picture.has_face
             if progress is not None:
                 progress(writer.n_frames, max(source.n_frames_expected, writer.n_frames))
         if n_faces == 0:
             raise NoFaceError(
-                f"no face in any of the {writer.n_frames} frames of {face}; faces must be upright, at least "
-                "20 pixels and 3 % of the picture high"
+                f"no face in any of the {writer.n_frames} frames of {source.path}; faces must be upright, at "
+                "least 20 pixels and 3 % of the picture high"
             )
-    return SyncReport(Path(out), writer.n_frames, n_synced, syncer.name, source.notices)
-
-
-@dataclass(frozen=True)
-class _Picture:
-    frame_bgr: FrameArray
-    has_face: bool
-    is_synced: bool
+    return writer.n_frames, n_synced
 
 
 def _pictures(
     source: Source, waveform: npt.NDArray[np.float32], syncer: LipSyncer, settings: SyncOptions
-) -> Iterator[_Picture]:
+) -> Generator[_Picture, None, None]:
     tracking = TrackingOptions(smooth=settings.smooth)
-    for frame in syncer(source.frames(), waveform, float(source.fps), tracking=tracking):
-        yield _Picture(frame.pasted(), frame.face is not None, frame.patch is not None)
+    n_ahead = queue_length(source.stream.width, source.stream.height)
+    with closing(read_ahead(source.pictures(), n_ahead)) as pictures:
+        for frame in syncer(pictures, waveform, float(source.fps), tracking=tracking):
+            yield _Picture(
+                frame.picture.shape, frame.finished, frame.face is not None, frame.patch is not None
+            )
 
 
 def _published_pictures(
     source: Source, waveform: npt.NDArray[np.float32], syncer: LipSyncer, settings: SyncOptions
-) -> Iterator[_Picture]:
+) -> Generator[_Picture, None, None]:
+    n_ahead = queue_length(source.stream.width, 2 * source.stream.height)  # BGR has twice the bytes
     frames = published_recipe(
         syncer.network,
-        lambda: read_frames(source.path, fps=source.fps),
+        lambda: read_ahead(read_frames(source.path, fps=source.fps), n_ahead),
         waveform,
         float(source.fps),
         syncer.detector,
@@ -174,7 +193,11 @@ def _published_pictures(
         device=syncer.device,
     )
     for frame in frames:
-        yield _Picture(frame, True, True)
+        yield _Picture(frame.shape, partial(_same, frame), True, True)
+
+
+def _same(picture: Picture) -> Picture:
+    return picture
 
 
 def sound_args(note: str, length_s: float | None) -> list[str]:
@@ -190,82 +213,3 @@ def sound_args(note: str, length_s: float | None) -> list[str]:
         "-map", "1:a:0", *fit, "-c:a", "aac", "-b:a", "192k",
         "-map_metadata", "-1", "-metadata", f"comment={note}",
     ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Source:
-    """Checked inputs of a run.
-
-    Attributes:
-        n_frames_expected: estimate of how many frames `frames` yields.
-        loops: whether frames go on, back and forth, until there are ``n_frames_expected``.
-    """
-
-    path: Path
-    stream: VideoStream
-    fps: Fraction
-    n_frames_expected: int
-    loops: bool
-    notices: tuple[str, ...]
-
-    def frames(self) -> Iterator[FrameArray]:
-        """Yield the frames of the result, before synchronisation."""
-        if self.loops:
-            return frames_back_and_forth(self.path, self.fps, self.n_frames_expected)
-        return read_frames(self.path, fps=self.fps)
-
-
-def open_source(face: Path | str, audio: Path | str, out: Path | str, length: str) -> Source:
-    """Probe both inputs and decide rate and length.
-
-    Raises:
-        MediaError: ``face`` has no picture, ``audio`` no sound, or ``out`` is one of them.
-    """
-    picture, sound = probe_media(face), probe_media(audio)
-    if picture.video is None:
-        raise MediaError(f"{face} holds no picture; --face takes a video or an image with a face")
-    if not sound.audio:
-        raise MediaError(f"{audio} holds no sound; --audio takes a file with speech")
-    for given in (face, audio):
-        if Path(out).exists() and Path(out).samefile(given):
-            raise MediaError(f"the output {out} is also an input; choose another name")
-    fps = picture.video.fps
-    is_image = _is_image(picture)
-    loops = is_image or length == "audio"
-    picture_s = measure_duration(face, str(picture.video.index))  # the container may end with its sound
-    longer_s = sound.duration_s - picture_s
-    notices = []
-    if not loops and longer_s > 1 / fps:
-        notices.append(f"speech is {longer_s:.2f} s longer than the video and is cut there")
-    seconds = sound.duration_s if loops else picture_s
-    return Source(Path(face), picture.video, fps, max(1, round(seconds * fps)), loops, tuple(notices))
-
-
-def _is_image(info: MediaInfo) -> bool:
-    return any(name in IMAGE_CONTAINERS for name in info.container.split(","))
-
-
-def frames_back_and_forth(path: Path | str, fps: Fraction, n_needed: int) -> Iterator[FrameArray]:
-    """Yield ``n_needed`` frames: the video, then backwards, forwards, ... without a jump anywhere.
-
-    Turning points are not repeated. Backwards runs are decoded in blocks, so memory stays flat.
-    """
-    n_yielded = n_frames = 0
-    for frame in itertools.islice(read_frames(path, fps=fps), n_needed):
-        yield frame
-        n_yielded += 1
-    n_frames = n_yielded
-    while n_yielded < n_needed:
-        if n_frames == 1:
-            yield frame.copy()
-            n_yielded += 1
-            continue
-        turns = (
-            read_frames_backwards(path, n_frames - 1, fps=fps),
-            read_frames(path, fps=fps, first_frame=1),
-        )
-        for turn in turns:
-            for turned in itertools.islice(turn, n_needed - n_yielded):
-                yield turned
-                n_yielded += 1
-            turn.close()

@@ -18,7 +18,8 @@ from lipsync_core.__main__ import main
 from lipsync_core.media import probe_media, read_audio, read_frames
 from lipsync_core.models import SyncNet, Wav2Lip
 from lipsync_core.models.registry import KINDS, described
-from lipsync_core.sync import frames_back_and_forth
+from lipsync_core.pictures import to_bgr
+from lipsync_core.sources import pictures_back_and_forth
 
 torch.set_num_threads(1)  # waiting threads cost more than they bring on networks this small
 
@@ -137,7 +138,7 @@ def test_frames_go_back_and_forth(tmp_path: Path) -> None:
         "-frames:v", "5", "-c:v", "libx264", "-qp", "0", clip,
     )  # fmt: skip
     rate = probe_media(clip).video.fps  # type: ignore[union-attr]
-    shown = [round(float(f.mean()) * 219 / 255 / 8) for f in frames_back_and_forth(clip, rate, 16)]
+    shown = [round(float(to_bgr(f).mean()) * 219 / 255 / 8) for f in pictures_back_and_forth(clip, rate, 16)]
     assert shown == [0, 1, 2, 3, 4, 3, 2, 1, 0, 1, 2, 3, 4, 3, 2, 1]
 
 

@@ -1,0 +1,122 @@
+"""Inputs of a run: a video or picture, speech, and what decides rate and length."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from lipsync_core.errors import MediaError
+from lipsync_core.media import (
+    MediaInfo,
+    VideoStream,
+    measure_duration,
+    planar_layout,
+    probe_media,
+    read_pictures,
+    read_pictures_backwards,
+)
+from lipsync_core.media.planar import PlanarLayout
+from lipsync_core.pictures import Picture, Yuv420Frame
+
+IMAGE_CONTAINERS = ("image2", "png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Checked inputs of a run.
+
+    Attributes:
+        n_frames_expected: estimate of how many frames `pictures` yields.
+        loops: whether frames go on, back and forth, until there are ``n_frames_expected``.
+        is_image: ``path`` is one picture.
+    """
+
+    path: Path
+    stream: VideoStream
+    fps: Fraction
+    n_frames_expected: int
+    loops: bool
+    is_image: bool
+    notices: tuple[str, ...]
+
+    @property
+    def layout(self) -> PlanarLayout | None:
+        """Layout of `pictures` if they are planar, None if they are BGR."""
+        return planar_layout(self.stream)
+
+    @property
+    def conversion_notice(self) -> tuple[str, ...]:
+        """What a person should know if frames of a video have to pass as BGR."""
+        if self.is_image or self.layout is not None:
+            return ()
+        pixels = self.stream.pixel_format or "of an unknown kind"
+        return (
+            f"the picture is {pixels}, not plain 8-bit 4:2:0: all of every frame is converted on the way",
+        )
+
+    def pictures(self) -> Generator[Picture, None, None]:
+        """Yield the frames of the result, before synchronisation."""
+        if self.loops:
+            return pictures_back_and_forth(self.path, self.fps, self.n_frames_expected)
+        return read_pictures(self.path, fps=self.fps)
+
+
+def open_source(face: Path | str, audio: Path | str, out: Path | str, length: str) -> Source:
+    """Probe both inputs and decide rate and length.
+
+    Raises:
+        MediaError: ``face`` has no picture, ``audio`` no sound, or ``out`` is one of them.
+    """
+    picture, sound = probe_media(face), probe_media(audio)
+    if picture.video is None:
+        raise MediaError(f"{face} holds no picture; --face takes a video or an image with a face")
+    if not sound.audio:
+        raise MediaError(f"{audio} holds no sound; --audio takes a file with speech")
+    for given in (face, audio):
+        if Path(out).exists() and Path(out).samefile(given):
+            raise MediaError(f"the output {out} is also an input; choose another name")
+    fps = picture.video.fps
+    is_image = _is_image(picture)
+    loops = is_image or length == "audio"
+    picture_s = measure_duration(face, str(picture.video.index))  # the container may end with its sound
+    longer_s = sound.duration_s - picture_s
+    notices = []
+    if not loops and longer_s > 1 / fps:
+        notices.append(f"speech is {longer_s:.2f} s longer than the video and is cut there")
+    seconds = sound.duration_s if loops else picture_s
+    return Source(
+        Path(face), picture.video, fps, max(1, round(seconds * fps)), loops, is_image, tuple(notices)
+    )
+
+
+def _is_image(info: MediaInfo) -> bool:
+    return any(name in IMAGE_CONTAINERS for name in info.container.split(","))
+
+
+def pictures_back_and_forth(path: Path | str, fps: Fraction, n_needed: int) -> Generator[Picture, None, None]:
+    """Yield ``n_needed`` frames: the video, then backwards, forwards, ... without a jump anywhere.
+
+    Turning points are not repeated. Backwards runs are decoded in blocks, so memory stays flat.
+    """
+    n_yielded = n_frames = 0
+    for frame in itertools.islice(read_pictures(path, fps=fps), n_needed):
+        yield frame
+        n_yielded += 1
+    n_frames = n_yielded
+    while n_yielded < n_needed:
+        if n_frames == 1:
+            yield frame if isinstance(frame, Yuv420Frame) else frame.copy()
+            n_yielded += 1
+            continue
+        turns = (
+            read_pictures_backwards(path, n_frames - 1, fps=fps),
+            read_pictures(path, fps=fps, first_frame=1),
+        )
+        for turn in turns:
+            for turned in itertools.islice(turn, n_needed - n_yielded):
+                yield turned
+                n_yielded += 1
+            turn.close()
