@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +29,7 @@ from lipsync_core.runtime import (
     Engine,
     EngineChoice,
     EngineRequest,
-    SampleSource,
+    FaceSource,
     TorchOptions,
     build_engine,
     choose_engine,
@@ -120,39 +118,21 @@ class LipSyncer:
         refuse_unknown_engine(name, self.device)
         self._wanted, self._engine = (name, options or TorchOptions()), None
 
-    def choose_engine(
-        self,
-        video: Path | str,
-        fps: Fraction,
-        frames: Sequence[int],
-        waveform: npt.NDArray[np.floating],
-        *,
-        box: tuple[int, int, int, int] | None = None,
-    ) -> EngineChoice:
+    def choose_engine(self, source: FaceSource) -> EngineChoice:
         """Decide on the engine before a video is generated; see `lipsync_core.runtime.choose_engine`.
 
         Args:
-            video: file whose faces engines are calibrated and measured on.
-            fps: rate at which it is processed.
-            frames: indices of the frames that will be generated.
-            waveform: (N,) mono at 16 kHz that they will speak.
-            box: fixed place of the face, x1, y1, x2, y2; None: it is detected.
+            source: where faces are found on which engines are calibrated and measured.
 
         Raises:
             InvalidInputError: the engine that was asked for cannot run this network.
         """
-        slow = self.detector.name == "s3fd"  # seconds a frame, and any face will do
-        source = SampleSource(
-            Path(video),
-            fps,
-            frames,
-            waveform,
-            load_detector("centerface") if slow else self.detector,
-            self.kind,
-            self.mel_offset_frames,
-            box,
+        # S3FD takes seconds a frame, and any face will do.
+        detector = load_detector("centerface") if self.detector.name == "s3fd" else self.detector
+        hearing = (self.kind, self.mel_offset_frames)
+        self._engine, choice = choose_engine(
+            self._request(), lambda: sample_faces(source, detector, *hearing), len(source.frames)
         )
-        self._engine, choice = choose_engine(self._request(), lambda: sample_faces(source), len(frames))
         return choice
 
     def _request(self) -> EngineRequest:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
+from torch import Tensor
 
 from lipsync_core.audio import MEL_COLUMNS_PER_SECOND, MEL_WINDOW_COLUMNS
 from lipsync_core.errors import InvalidInputError, NoFaceError
@@ -26,6 +26,7 @@ SMOOTHING_FRAMES = 5
 MIN_SAMPLES = 3_000  # one window of 16 columns; the original fails on less
 IntArray = npt.NDArray[np.int64]
 OpenFrames = Callable[[], Iterable[FrameArray]]
+Network = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class RecipeOptions:
 
 
 def published_recipe(
-    network: nn.Module,
+    network: Network,
     open_frames: OpenFrames,
     waveform: npt.NDArray[np.floating],
     fps: float,
@@ -66,7 +67,7 @@ def published_recipe(
     """Yield the frames that the published script hands to its encoder.
 
     Args:
-        network: Wav2Lip generator in evaluation mode.
+        network: Wav2Lip generator in evaluation mode, or what maps mel and faces as it does.
         open_frames: begins the video anew at each call and returns its (H, W, 3) uint8 BGR frames; it is
             called for detection, for generation, and again whenever speech outlasts the video (which then
             jumps to its start).
@@ -188,7 +189,7 @@ def _looped(open_prepared: Callable[[], Iterator[FrameArray]]) -> Iterator[Frame
 
 
 def _generated(
-    network: nn.Module, batch: Sequence[tuple[FrameArray, IntArray, int]], mel: MelStream, device: str
+    network: Network, batch: Sequence[tuple[FrameArray, IntArray, int]], mel: MelStream, device: str
 ) -> Iterator[FrameArray]:
     import cv2
 

@@ -32,6 +32,7 @@ class Source:
         n_frames_expected: estimate of how many frames `pictures` yields.
         loops: whether frames go on, back and forth, until there are ``n_frames_expected``.
         is_image: ``path`` is one picture.
+        n_source_frames: estimate of how many different ones ``path`` holds.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Source:
     loops: bool
     is_image: bool
     notices: tuple[str, ...]
+    n_source_frames: int
 
     @property
     def layout(self) -> PlanarLayout | None:
@@ -86,10 +88,9 @@ def open_source(face: Path | str, audio: Path | str, out: Path | str, length: st
     notices = []
     if not loops and longer_s > 1 / fps:
         notices.append(f"speech is {longer_s:.2f} s longer than the video and is cut there")
-    seconds = sound.duration_s if loops else picture_s
-    return Source(
-        Path(face), picture.video, fps, max(1, round(seconds * fps)), loops, is_image, tuple(notices)
-    )
+    n_source_frames = 1 if is_image else max(1, round(picture_s * fps))
+    n_frames = max(1, round(sound.duration_s * fps)) if loops else n_source_frames
+    return Source(Path(face), picture.video, fps, n_frames, loops, is_image, tuple(notices), n_source_frames)
 
 
 def _is_image(info: MediaInfo) -> bool:

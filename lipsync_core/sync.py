@@ -26,7 +26,8 @@ from lipsync_core.media import (
     read_frames,
 )
 from lipsync_core.pictures import Picture
-from lipsync_core.recipe import RecipeOptions, published_recipe
+from lipsync_core.recipe import RecipeOptions, prepare_frame, published_recipe
+from lipsync_core.runtime import EngineChoice, FaceSource
 from lipsync_core.sources import Source, open_source
 
 Progress = Callable[[int, int], None]  # frames done, frames in all (estimated)
@@ -66,6 +67,7 @@ class SyncReport:
         n_frames: frames of the result.
         n_synced: those with a generated lower face.
         notices: what a person should know, one sentence each.
+        engine: what ran the network.
     """
 
     video: Path
@@ -73,6 +75,7 @@ class SyncReport:
     n_synced: int
     weights: str
     notices: tuple[str, ...]
+    engine: EngineChoice
 
 
 def synthetic_note(weights: str) -> str:
@@ -121,11 +124,28 @@ def sync_video(
             None if syncer.parity else float(source.n_frames_expected / source.fps),
         ),
     )
+    engine = _choose_engine(source, waveform, syncer, settings.recipe)
     pictures = (_published_pictures if syncer.parity else _pictures)(source, waveform, syncer, settings)
     with closing(pictures):
         n_frames, n_synced = _write(pictures, Path(out), source, encode, progress)
     notices = source.notices if syncer.parity else source.notices + source.conversion_notice
-    return SyncReport(Path(out), n_frames, n_synced, syncer.name, notices)
+    return SyncReport(Path(out), n_frames, n_synced, syncer.name, notices, engine)
+
+
+def _choose_engine(
+    source: Source, waveform: npt.NDArray[np.float32], syncer: LipSyncer, recipe: RecipeOptions
+) -> EngineChoice:
+    place = FaceSource(
+        source.path,
+        source.fps,
+        range(source.n_frames_expected),
+        waveform,
+        n_source_frames=source.n_source_frames,
+    )
+    if syncer.parity:
+        box = None if recipe.box is None else (recipe.box[2], recipe.box[0], recipe.box[3], recipe.box[1])
+        place = replace(place, box=box, prepare=partial(prepare_frame, options=recipe))
+    return syncer.choose_engine(place)
 
 
 @dataclass(frozen=True)
@@ -184,13 +204,12 @@ def _published_pictures(
 ) -> Generator[_Picture, None, None]:
     n_ahead = queue_length(source.stream.width, 2 * source.stream.height)  # BGR has twice the bytes
     frames = published_recipe(
-        syncer.network,
+        syncer.engine.generate,
         lambda: read_ahead(read_frames(source.path, fps=source.fps), n_ahead),
         waveform,
         float(source.fps),
         syncer.detector,
         options=replace(settings.recipe, smooth=settings.smooth and settings.recipe.smooth),
-        device=syncer.device,
     )
     for frame in frames:
         yield _Picture(frame.shape, partial(_same, frame), True, True)

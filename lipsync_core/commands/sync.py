@@ -19,6 +19,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--weights", default="auto", help="auto, embedded, a published name, or a file")
     parser.add_argument("--no-download", action="store_true", help="use only weights that are here")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps (default: cpu)")
+    add_engine(parser)
     parser.add_argument("--detector", default="auto", choices=("auto", "centerface", "s3fd"))
     parser.add_argument(
         "--length", default="video", choices=("video", "audio"), help="what decides the length"
@@ -37,11 +38,25 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_common(parser, run)
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what runs the network."""
+    group = parser.add_argument_group("what runs the network")
+    group.add_argument(
+        "--engine",
+        metavar="NAME",
+        help="auto (the fastest as good as fp32; torch with --parity), torch, torch-bf16, torch-fp16, "
+        "openvino, openvino-bf16 or openvino-int8",
+    )
+    group.add_argument("--compile", action="store_true", help="torch engines: compile the network first")
+    group.add_argument("--cuda-graphs", action="store_true", help="torch engines: replay recorded launches")
+
+
 def run(args: argparse.Namespace) -> None:
     """Sync one video."""
     from lipsync_core.inference import load_syncer
     from lipsync_core.media import probe_media
     from lipsync_core.recipe import RecipeOptions
+    from lipsync_core.runtime import TorchOptions
     from lipsync_core.sync import SyncOptions, sync_video
 
     for file in (args.face, args.audio):
@@ -65,11 +80,15 @@ def run(args: argparse.Namespace) -> None:
         allow_download=not args.no_download,
         progress=Progress("fetching weights", "bytes"),
     )
+    if args.engine or args.compile or args.cuda_graphs:
+        name = args.engine or ("torch" if args.parity else "auto")
+        syncer.use_engine(name, TorchOptions(compile=args.compile, cuda_graphs=args.cuda_graphs))
     print(f"weights: {syncer.name} · detector: {syncer.detector.name} · device: {syncer.device}", flush=True)
     began = time.monotonic()
     report = sync_video(
         args.face, args.audio, args.out, syncer, options=options, progress=Progress("syncing", "frames")
     )
+    print(f"engine: {report.engine}")
     for notice in report.notices:
         print(f"note: {notice}")
     seconds = time.monotonic() - began

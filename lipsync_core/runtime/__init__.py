@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lipsync_core.runtime.difference import Difference, difference_between
 from lipsync_core.runtime.engine import ENGINES, Engine, PendingFaces
-from lipsync_core.runtime.samples import FaceSamples, SampleSource, sample_faces
+from lipsync_core.runtime.samples import FaceSamples, FaceSource, sample_faces
 from lipsync_core.runtime.selection import (
     EngineChoice,
     EngineRequest,
@@ -24,8 +24,8 @@ __all__ = [
     "EngineChoice",
     "EngineRequest",
     "FaceSamples",
+    "FaceSource",
     "PendingFaces",
-    "SampleSource",
     "TorchEngine",
     "TorchOptions",
     "build_engine",

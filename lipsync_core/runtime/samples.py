@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -40,44 +41,52 @@ class FaceSamples:
 
 
 @dataclass(frozen=True)
-class SampleSource:
-    """Where samples are taken.
+class FaceSource:
+    """A video whose faces will speak.
 
     Attributes:
         video: file.
         fps: rate at which it is processed.
-        frames: indices of frames that will be generated.
+        frames: indices of the frames that will be generated.
         waveform: (N,) mono at 16 kHz that they will speak.
-        detector: finds the faces.
-        kind: of generator.
-        mel_offset_frames: see `lipsync_core.inference.LipSyncer`.
         box: fixed place of the face, x1, y1, x2, y2; then nothing is detected.
+        prepare: applied to each frame first.
+        n_source_frames: different frames that the video has; later ones play it back and forth. None: as
+            many as are needed.
     """
 
-    video: Path
+    video: Path | str
     fps: Fraction
     frames: Sequence[int]
     waveform: npt.NDArray[np.floating]
-    detector: FaceDetector
-    kind: str = "wav2lip"
-    mel_offset_frames: float = 0.0
     box: Region | None = None
+    prepare: Callable[[FrameArray], FrameArray] | None = None
+    n_source_frames: int | None = None
 
 
-def sample_faces(source: SampleSource) -> FaceSamples | None:
-    """Return faces from places spread over the video with what they will speak; None if there are too few."""
+def sample_faces(
+    source: FaceSource, detector: FaceDetector, kind: str = "wav2lip", mel_offset_frames: float = 0.0
+) -> FaceSamples | None:
+    """Return faces from places spread over the video with what they will speak; None if there are too few.
+
+    Args:
+        source: the video.
+        detector: finds the faces.
+        kind: of generator.
+        mel_offset_frames: see `lipsync_core.inference.LipSyncer`.
+    """
     mel = MelStream(source.waveform)
-    columns = inputs_of(source.kind).mel_columns
+    columns = inputs_of(kind).mel_columns
     halves: tuple[list[_Sample], list[_Sample]] = ([], [])
     for first in _places(source.frames):
         for half, (index, frame) in zip(halves, _pair(source, first), strict=False):
-            crop = _face_of(frame, source)
+            crop = _face_of(frame, source, detector)
             if crop is not None:
-                start = mel_window_start(index, float(source.fps), source.mel_offset_frames, columns)
+                start = mel_window_start(index, float(source.fps), mel_offset_frames, columns)
                 half.append((crop, mel.columns(start, columns)))
     if min(map(len, halves)) < MIN_FACES:
         return None
-    return FaceSamples(*(_joined(half, source.kind) for half in halves))
+    return FaceSamples(*(_joined(half, kind) for half in halves))
 
 
 _Sample = tuple[FrameArray, npt.NDArray[np.float32]]
@@ -89,19 +98,22 @@ def _places(frames: Sequence[int]) -> list[int]:
     return [frames[(2 * i + 1) * len(frames) // (2 * n_places)] for i in range(n_places)]
 
 
-def _pair(source: SampleSource, first: int) -> list[tuple[int, FrameArray]]:
+def _pair(source: FaceSource, first: int) -> list[tuple[int, FrameArray]]:
     """Return two frames of one place with their indices; fewer where the video ends or cannot be read."""
     from lipsync_core.media import read_frames
 
-    reader = read_frames(source.video, fps=source.fps, first_frame=first)
-    wanted = (first, first + PAIR_DISTANCE)
+    n_source_frames = source.n_source_frames or first + PAIR_DISTANCE + 1
+    start = _folded(first, n_source_frames)
+    reader = read_frames(source.video, fps=source.fps, first_frame=start)
     found = []
     try:
-        for index, frame in enumerate(reader, first):
-            if index in wanted:
-                found.append((index, frame))
-            if index == wanted[-1]:
-                break
+        frame = next(reader, None)
+        if frame is not None:
+            found.append((first, frame))
+            later = min(PAIR_DISTANCE, n_source_frames - 1 - start)
+            frame = next(itertools.islice(reader, later - 1, None), None) if later > 0 else frame
+        if frame is not None:
+            found.append((first + PAIR_DISTANCE, frame))
     except MediaError:  # a damaged place; the run itself will tell
         return found
     finally:
@@ -109,11 +121,21 @@ def _pair(source: SampleSource, first: int) -> list[tuple[int, FrameArray]]:
     return found
 
 
-def _face_of(frame: FrameArray, source: SampleSource) -> FrameArray | None:
-    height, width = frame.shape[:2]
+def _folded(index: int, n_frames: int) -> int:
+    """Return which of ``n_frames`` frames, played back and forth, is frame ``index``."""
+    if n_frames == 1:
+        return 0
+    place = index % (2 * (n_frames - 1))
+    return min(place, 2 * (n_frames - 1) - place)
+
+
+def _face_of(frame: FrameArray, source: FaceSource, detector: FaceDetector) -> FrameArray | None:
+    if source.prepare is not None:
+        frame = source.prepare(frame)
     if source.box is not None:
         return crop_resized(frame, source.box, GENERATOR_FACE_SIZE_PX)
-    faces = source.detector.detect(frame)
+    height, width = frame.shape[:2]
+    faces = detector.detect(frame)
     if not faces:
         return None
     face = max(faces, key=lambda found: prominence(found, width, height))
