@@ -5,7 +5,8 @@
     ├── NoFaceError         a face was needed and none was found
     ├── CheckpointError     weights are damaged, of another architecture, or unsafe
     ├── MissingModelError   weights or an optional package are absent; the message has the command
-    └── InvalidInputError   an argument or array is outside what is allowed
+    ├── InvalidInputError   an argument or array is outside what is allowed
+    └── TrainingDivergedError  a loss, gradient or weight is not finite any more
 
 Every message holds the offending value, what is allowed, and the remedy.
 """
@@ -47,3 +48,7 @@ class MissingModelError(LipSyncError):
 
 class InvalidInputError(LipSyncError):
     """An argument or array has a value or shape that is not allowed."""
+
+
+class TrainingDivergedError(LipSyncError):
+    """A loss, gradient or weight is not finite any more; the last checkpoint is from before that."""

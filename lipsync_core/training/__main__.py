@@ -1,4 +1,4 @@
-"""``python -m lipsync_core.training CONFIG --data DIR --out DIR [--max-minutes M] [--resume]``."""
+"""``python -m lipsync_core train CONFIG --data DIR --out DIR``: train one network."""
 
 from __future__ import annotations
 
@@ -6,48 +6,85 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lipsync_core.errors import InvalidInputError, LipSyncError
+from lipsync_core.errors import CheckpointError, InvalidInputError, LipSyncError, MissingModelError
+
+EXIT_INPUT, EXIT_MISSING, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 4, 130
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run reads and writes, and what the command line overrides.
+
+    Attributes:
+        data: folder of training data.
+        out: folder for checkpoint and log.
+        max_minutes: training time in all, resumed runs included.
+        resume: continue from the checkpoint in ``out``.
+        start_from: checkpoint of an earlier phase to begin with.
+        expert: weights of the expert; overrides ``expert_weights``.
+        device: overrides the configuration's.
+    """
+
+    data: Path
+    out: Path
+    max_minutes: float | None = None
+    resume: bool = False
+    start_from: Path | None = None
+    expert: Path | None = None
+    device: str = ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0 done, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m lipsync_core.training", description="Train one network.")
-    parser.add_argument("config", type=Path, help="YAML file, see configs/train_*.yaml")
+    """Run the command line and return the exit code.
+
+    0 done, 2 bad input, 3 checkpoint or package missing, 4 diverged, 130 interrupted. SIGTERM exits with 143.
+    """
+    args = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    log = logging.getLogger(__name__)
+    options = RunOptions(
+        args.data, args.out, args.max_minutes, args.resume, args.start_from, args.expert, args.device
+    )
+    try:
+        run_training(args.config, options)
+    except KeyboardInterrupt:
+        log.error("interrupted; continue with --resume")
+        return EXIT_INTERRUPTED
+    except LipSyncError as error:
+        log.error("error: %s", error)
+        if isinstance(error, InvalidInputError):
+            return EXIT_INPUT
+        return EXIT_MISSING if isinstance(error, (CheckpointError, MissingModelError)) else EXIT_FAILED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lipsync_core train",
+        description="Train one network. Several processes share the work under torchrun: "
+        "torchrun --nproc-per-node 2 -m lipsync_core.training CONFIG --data DIR --out DIR",
+    )
+    parser.add_argument("config", type=Path, help="YAML or JSON file, see configs/train_*.yaml")
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder written by lipsync_core.training.prepare"
+        "--data", type=Path, required=True, help="folder made by python -m lipsync_core preprocess"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--max-minutes", type=float, help="training time in all, resumed runs included")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
     parser.add_argument("--start-from", type=Path, help="checkpoint of an earlier phase to begin with")
-    parser.add_argument("--expert", type=Path, help="safetensors of the expert; overrides expert_weights")
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        run_training(
-            args.config, args.data, args.out, args.max_minutes, args.resume, args.expert, args.start_from
-        )
-    except LipSyncError as error:
-        logging.getLogger(__name__).error("%s", error)
-        return 2
-    return 0
+    parser.add_argument("--expert", type=Path, help="weights of the expert; overrides expert_weights")
+    parser.add_argument("--device", default="", help="auto, cpu, cuda, mps; overrides the configuration's")
+    return parser
 
 
-def run_training(
-    config_path: Path,
-    data: Path,
-    out: Path,
-    max_minutes: float | None = None,
-    resume: bool = False,
-    expert_path: Path | None = None,
-    start_from: Path | None = None,
-) -> None:
+def run_training(config_path: Path, options: RunOptions) -> None:
     """Train the network that a configuration describes.
 
     Raises:
-        LipSyncError: bad configuration, data or checkpoint.
+        LipSyncError: bad configuration, data or checkpoint, or a run that diverged.
     """
     from lipsync_core.training.config import read_config
     from lipsync_core.training.dataset import PreparedClips
@@ -56,17 +93,26 @@ def run_training(
     from lipsync_core.training.tasks import make_task
 
     config = read_config(config_path)
+    if options.device:
+        config = replace(config, device=options.device)
     expert = None
-    if config.kind == "wav2lip" and (config.uses_expert or config.audio_from_expert):
-        path = expert_path or Path(config.expert_weights)
+    if config.needs_expert:
+        path = options.expert or Path(config.expert_weights)
         if not path.is_file():
             raise InvalidInputError(
                 f"{config_path} needs the expert (sync_weight, feature_weight or audio_from_expert), but "
                 f"{str(path)!r} is no file: train it first (configs/train_expert.yaml) and pass --expert FILE"
             )
         expert = load_expert(path)
-    task = make_task(config, PreparedClips(data), expert)
-    train(task, config, out, max_minutes=max_minutes, resume=resume, start_from=start_from)
+    task = make_task(config, PreparedClips(options.data), expert)
+    train(
+        task,
+        config,
+        options.out,
+        max_minutes=options.max_minutes,
+        resume=options.resume,
+        start_from=options.start_from,
+    )
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipsync_core.training.__main__ import run_training
-from lipsync_core.training.export import export_checkpoint
+from lipsync_core.training.__main__ import RunOptions, run_training
+from lipsync_core.training.export import GRID_CREDITS, export_checkpoint
 from lipsync_core.training.loop import CHECKPOINT_NAME, read_checkpoint
 from lipsync_core.training.prepare import prepare
 
@@ -66,18 +66,13 @@ def make_embedded_weights(clips: Path, work: Path, configs: Path = CONFIGS, shar
         if not _is_done(checkpoint, minutes):
             logger.info("%s: %.0f minutes", phase.name, minutes)
             earlier = work / phase.goes_on_from / CHECKPOINT_NAME if phase.goes_on_from else None
-            run_training(
-                configs / f"{phase.name}.yaml",
-                data,
-                out,
-                max_minutes=minutes,
-                resume=checkpoint.exists(),
-                expert_path=work / "train_expert" / CHECKPOINT_NAME,
-                start_from=earlier,
+            options = RunOptions(
+                data, out, minutes, checkpoint.exists(), earlier, work / "train_expert" / CHECKPOINT_NAME
             )
+            run_training(configs / f"{phase.name}.yaml", options)
         if phase.exported_as:
             written.append(work / f"{phase.exported_as}.safetensors")
-            export_checkpoint(checkpoint, written[-1])
+            export_checkpoint(checkpoint, written[-1], credits=GRID_CREDITS)
     return written
 
 

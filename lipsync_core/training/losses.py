@@ -1,4 +1,4 @@
-"""Losses of the expert, SyncNet and the generator."""
+"""Losses of the expert, SyncNet, the generators and their discriminators."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def sync_contrast(audio: Tensor, faces: Tensor, scale: float = 10.0) -> Tensor:
 
     Unlike `sync_loss` it gives nothing to a mouth that suits every sound a little.
     """
-    return F.cross_entropy(scale * faces.float() @ audio.float().T, torch.arange(len(audio)))
+    own = torch.arange(len(audio), device=audio.device)
+    return F.cross_entropy(scale * faces.float() @ audio.float().T, own)
 
 
 def face_weights(lower_half: float, mouth: float) -> Tensor:
@@ -138,3 +139,49 @@ def reconstruction_loss(output: Tensor, target: Tensor, weights: Tensor, gradien
         down = (error[..., 1:, :] - error[..., :-1, :]).abs() * weights[..., 1:, :]
         loss = loss + gradient_weight * (across.mean() + down.mean())
     return loss
+
+
+def labelled_bce(cosine: Tensor, label: Tensor) -> Tensor:
+    """Binary cross entropy of cosines (N,) read as probabilities; label 1 is in sync.
+
+    Source: Wav2Lip, ``color_syncnet_train.py``. Rounding can give 1.0000004, hence the clamp.
+    """
+    probability = cosine.float().clamp(1e-6, 1 - 1e-6)
+    return -(label * torch.log(probability) + (1 - label) * torch.log1p(-probability)).mean()
+
+
+def max_margin_loss(distance: Tensor, margin: float) -> Tensor:
+    """1/2 [y d^2 + (1 - y) max(m - d, 0)^2], true and false pairs weighted alike.
+
+    Source: Chung and Zisserman, "Out of time", 2016, equation 1, without its batch mean over drawn pairs.
+
+    Args:
+        distance: (C, K, K) Euclidean distances, true pairs on the diagonal.
+        margin: false pairs that are further apart cost nothing.
+    """
+    in_sync = torch.eye(distance.shape[-1], dtype=torch.bool, device=distance.device).expand_as(distance)
+    near = distance[in_sync].square().mean()
+    far = (margin - distance[~in_sync]).clamp(min=0).square().mean()
+    return (near + far) / 2
+
+
+def contrastive_loss(distance: Tensor, unsynced: bool, margin: float = 1.0) -> Tensor:
+    """LipGAN's loss of distances (N,): d^2 for synced pairs, max(m - d, 0)^2 for others.
+
+    Source: LipGAN, ``train.py``; the thesis's equation 2.1 has margin 2.
+    """
+    return ((margin - distance).clamp(min=0) if unsynced else distance).float().square().mean()
+
+
+def adversarial_loss(fake_logits: Tensor, kind: str = "non_saturating") -> Tensor:
+    """The generator's loss against a discriminator's logits: -log D(fake), or log(1 - D(fake)).
+
+    Source: Wav2Lip's code has the first (``perceptual_forward``), the thesis writes the second.
+    """
+    logits = fake_logits.float()
+    return F.softplus(-logits).mean() if kind == "non_saturating" else -F.softplus(logits).mean()
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Binary cross entropy of real as 1 plus that of fake as 0 (logits)."""
+    return F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()

@@ -1,46 +1,77 @@
 import json
+import os
+import signal
 from dataclasses import replace
 
 import pytest
 import torch
 
-from lipsync_core.checkpoints import load_network, read_metadata
-from lipsync_core.errors import CheckpointError, InvalidInputError
+from lipsync_core.checkpoints import load_recognised, read_metadata
+from lipsync_core.errors import CheckpointError, InvalidInputError, TrainingDivergedError
 from lipsync_core.models import LipSyncExpert
 from lipsync_core.training.__main__ import main
 from lipsync_core.training.config import TrainConfig
-from lipsync_core.training.export import compact_state, export_checkpoint, load_expert, network_of
+from lipsync_core.training.export import (
+    GRID_CREDITS,
+    compact_state,
+    export_checkpoint,
+    load_expert,
+    network_of,
+)
 from lipsync_core.training.loop import read_checkpoint, train
 from lipsync_core.training.tasks import copy_audio_encoder, make_task
 
+WIDTH = 1 / 32
 SMALL = TrainConfig(
-    kind="lipsync_expert", width=0.125, steps=2, clips_per_step=2, windows_per_clip=2, log_every_steps=1
+    kind="lipsync_expert",
+    width=WIDTH,
+    steps=2,
+    clips_per_step=2,
+    windows_per_clip=2,
+    log_every_steps=1,
+    tensorboard=False,
 )
-KINDS = ("lipsync_expert", "syncnet", "wav2lip")
+KINDS = {
+    "lipsync_expert": {},
+    "syncnet": {},
+    "wav2lip": {"sync_weight": 0.05},
+    "wav2lip_gan": {"sync_weight": 0.03},
+    "lipgan": {"frames_per_window": 1},
+    "speech2vid": {"frames_per_window": 1},
+}
 
 
 def run(config, prepared, out, **options):
-    expert = LipSyncExpert(config.width) if config.sync_weight or config.audio_from_expert else None
+    torch.manual_seed(1)  # an expert has the same weights in every run
+    expert = LipSyncExpert(config.width) if config.needs_expert else None
     task = make_task(config, prepared, expert)
     return task, train(task, config, out, **options)
 
 
+def log_of(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def small(kind, **changes):
+    return replace(SMALL, kind=kind, **{**KINDS[kind], **changes})
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_steps_then_export_give_weights_that_load_strictly(kind, prepared, tmp_path):
-    config = replace(SMALL, kind=kind, sync_weight=0.05 if kind == "wav2lip" else 0.0)
-    task, progress = run(config, prepared, tmp_path / "run")
+    task, progress = run(small(kind), prepared, tmp_path / "run")
     assert progress.step == 2
-    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert [entry["step"] for entry in log] == [1, 2]
-    if kind == "wav2lip":
-        assert log[0]["sync"] > 0
+    assert [entry["step"] for entry in log_of(tmp_path / "run")] == [1, 2]
+    if kind.startswith("wav2lip"):
+        assert log_of(tmp_path / "run")[0]["sync"] > 0
     file = tmp_path / f"{kind}.safetensors"
-    export_checkpoint(tmp_path / "run" / "checkpoint.pt", file)
+    export_checkpoint(tmp_path / "run" / "checkpoint.pt", file, credits=GRID_CREDITS)
     metadata = read_metadata(file)
-    assert (metadata["architecture"], metadata["width"], metadata["steps"]) == (kind, "0.125", "2")
+    assert (metadata["architecture"], metadata["width"], metadata["steps"]) == (kind, str(WIDTH), "2")
     assert "Cooke" in metadata["attribution"]
-    assert ("mel_offset_frames" in metadata) == (kind == "wav2lip")
-    loaded = load_network(file, kind).state_dict()
+    assert ("mel_offset_frames" in metadata) == (kind not in ("lipsync_expert", "syncnet"))
+    found = load_recognised(file)
+    assert found.kind == kind
+    loaded = found.network.state_dict()
     average = read_checkpoint(tmp_path / "run" / "checkpoint.pt")["average"]
     for name, value in average.items():
         tolerance = 1e-3 * float(value.abs().max()) if value.dim() > 1 else 0.0
@@ -49,15 +80,196 @@ def test_two_steps_then_export_give_weights_that_load_strictly(kind, prepared, t
     assert any(not torch.equal(moved[name], average[name]) for name in average), "the average lags behind"
 
 
-def test_resume_goes_on_exactly_where_an_unbroken_run_would_be(prepared, tmp_path):
-    longer = replace(SMALL, steps=4, final_lr_share=1.0)
-    torch.manual_seed(0)
-    whole, _ = run(longer, prepared, tmp_path / "whole")
-    run(replace(longer, steps=2), prepared, tmp_path / "parts")
-    resumed, progress = run(longer, prepared, tmp_path / "parts", resume=True)
+@pytest.mark.parametrize(
+    ("kind", "opponent"),
+    [("wav2lip_gan", "visual_quality"), ("lipgan", "lipgan_discriminator"), ("wav2lip", "lipsync_expert")],
+)
+def test_opponents_are_trained_and_exported(kind, opponent, prepared, tmp_path):
+    config = small(kind, finetune_expert=kind == "wav2lip")
+    task, _ = run(config, prepared, tmp_path / "run")
+    untrained, _ = run(replace(config, opponent_learning_rate=0.0), prepared, tmp_path / "still")
+    assert all(p.grad is not None for p in task.opponent.parameters())
+    assert not equal(task.opponent, untrained.opponent)
+    file = tmp_path / "opponent.safetensors"
+    export_checkpoint(tmp_path / "run" / "checkpoint.pt", file, opponent=True)
+    found = load_recognised(file)
+    assert found.kind == opponent
+    assert "attribution" not in found.metadata
+    for name, value in task.opponent.state_dict().items():
+        torch.testing.assert_close(found.network.state_dict()[name], value, rtol=1e-3, atol=1e-3)
+
+
+def test_a_run_without_opponent_exports_none(prepared, tmp_path):
+    run(SMALL, prepared, tmp_path / "run")
+    with pytest.raises(CheckpointError, match="without opponent"):
+        export_checkpoint(tmp_path / "run" / "checkpoint.pt", tmp_path / "x.safetensors", opponent=True)
+
+
+def equal(one, other):
+    return all(torch.equal(a, b) for a, b in zip(states(one), states(other), strict=True))
+
+
+def states(module):
+    return [value for _, value in sorted(module.state_dict().items())]
+
+
+def interrupt_at(task, step, number=signal.SIGINT):
+    """Let the signal come in the middle of a step."""
+    begin = task.begin_step
+
+    def begin_and_kill(at, progress):
+        begin(at, progress)
+        if at == step:
+            os.kill(os.getpid(), number)
+
+    task.begin_step = begin_and_kill
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "finetuned"])
+def test_resumed_and_unbroken_runs_give_the_same_weights_bit_by_bit(kind, prepared, tmp_path):
+    config = small("wav2lip", finetune_expert=True) if kind == "finetuned" else small(kind)
+    config = replace(config, steps=4, val_clips=0.2, val_batches=1, validate_every_steps=2, warmup_steps=2)
+    whole, _ = run(config, prepared, tmp_path / "whole")
+    torch.manual_seed(1)
+    expert = LipSyncExpert(config.width) if config.needs_expert else None
+    broken_off = make_task(config, prepared, expert)
+    interrupt_at(broken_off, 1)
+    with pytest.raises(KeyboardInterrupt):
+        train(broken_off, config, tmp_path / "parts")
+    assert read_checkpoint(tmp_path / "parts" / "checkpoint.pt")["progress"]["step"] == 2
+    resumed, progress = run(config, prepared, tmp_path / "parts", resume=True)
     assert progress.step == 4
-    for name, value in whole.network.state_dict().items():
-        torch.testing.assert_close(resumed.network.state_dict()[name], value, rtol=1e-4, atol=1e-5)
+    for one, other in zip(whole.modules(), resumed.modules(), strict=True):
+        assert equal(one, other)
+    saved = [read_checkpoint(tmp_path / f / "checkpoint.pt") for f in ("whole", "parts")]
+    assert all(torch.equal(v, saved[1]["average"][n]) for n, v in saved[0]["average"].items())
+
+
+def test_sigterm_saves_and_exits_with_143(prepared, tmp_path):
+    task = make_task(SMALL, prepared)
+    interrupt_at(task, 0, signal.SIGTERM)
+    with pytest.raises(SystemExit) as exit_info:
+        train(task, SMALL, tmp_path / "run")
+    assert exit_info.value.code == 143
+    assert read_checkpoint(tmp_path / "run" / "checkpoint.pt")["progress"]["step"] == 1
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_accumulated_parts_equal_the_whole_batch_without_batch_norm(prepared, tmp_path):
+    config = small("lipgan", clips_per_step=4, steps=1, freeze_batch_norm=True, learning_rate=1e-3)
+    whole, _ = run(config, prepared, tmp_path / "whole")
+    parts, _ = run(replace(config, accumulate=4), prepared, tmp_path / "parts")
+    for one, other in ((whole.network, parts.network), (whole.opponent, parts.opponent)):
+        for a, b in zip(one.parameters(), other.parameters(), strict=True):
+            scale = float(a.grad.abs().max())
+            torch.testing.assert_close(b.grad, a.grad, rtol=1e-3, atol=1e-4 * scale + 1e-9)
+    one, other = (log_of(tmp_path / name)[0] for name in ("whole", "parts"))
+    assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
+
+
+def test_bfloat16_stays_close_to_single_precision(prepared, tmp_path):
+    config = small("wav2lip", steps=1)
+    run(config, prepared, tmp_path / "single")
+    run(replace(config, bf16=True), prepared, tmp_path / "half")
+    one, other = (log_of(tmp_path / name)[0]["loss"] for name in ("single", "half"))
+    assert other == pytest.approx(one, rel=0.02)
+    assert other != one
+
+
+@pytest.mark.parametrize("where", ["loss", "opponent", "gradient", "weights"])
+def test_what_is_not_finite_stops_the_run_and_is_not_saved(where, prepared, tmp_path):
+    config = small("lipgan", steps=3)
+    task = make_task(config, prepared)
+    run(replace(config, steps=1), prepared, tmp_path / "run")
+    before = (tmp_path / "run" / "checkpoint.pt").read_bytes()
+    spoil(task, where)
+    with pytest.raises(TrainingDivergedError) as error_info:
+        train(task, config, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
+    words = str(error_info.value)
+    assert "step 3" in words if where == "weights" else "step 2" in words
+    if where != "weights":
+        assert "mouth_l1" in words
+        assert "clip" in words
+        assert "@" in words
+
+
+def spoil(task, where):
+    loss, opponent_loss = task.loss, task.opponent_loss
+    if where == "loss":
+        task.loss = lambda batch, share: (loss(batch, share)[0] * torch.nan, loss(batch, share)[1])
+    elif where == "opponent":
+        task.opponent_loss = lambda batch: (opponent_loss(batch)[0] + torch.inf, {})
+    elif where == "gradient":  # finite, but its derivative at 0 is not
+        task.loss = lambda batch, share: (
+            loss(batch, share)[0] + (0 * next(task.network.parameters()).sum()).sqrt(),
+            loss(batch, share)[1],
+        )
+    else:
+        begin = task.begin_step
+
+        def begin_step(step, share):
+            begin(step, share)
+            task.network.output[0].conv_block[1].running_mean.fill_(torch.nan)  # unseen in train mode
+
+        task.begin_step = begin_step
+
+
+def test_held_out_clips_are_measured_early_and_never_trained_on(prepared, tmp_path):
+    config = small("lipsync_expert", steps=4, val_clips=0.25, val_batches=2, validate_every_steps=3)
+    task, _ = run(config, prepared, tmp_path / "run")
+    measured = {e["step"]: e["val_loss"] for e in log_of(tmp_path / "run") if "val_loss" in e}
+    assert list(measured) == [1, 3]
+    trained, held_out = ({c.name for c in s.data.clips} for s in (task.training, task.held_out))
+    assert len(held_out) == 2
+    assert not trained & held_out
+    assert trained | held_out == {c.name for c in prepared.clips}
+
+
+def test_validation_changes_nothing_that_is_trained(prepared, tmp_path):
+    config = small("wav2lip", steps=2)
+    with_it = replace(config, val_clips=0.01, val_by="clip", validate_every_steps=1, val_batches=1)
+    one, _ = run(
+        replace(with_it, validate_every_steps=100, validate_early_step=100), prepared, tmp_path / "a"
+    )
+    other, _ = run(with_it, prepared, tmp_path / "b")
+    assert equal(one.network, other.network)
+
+
+def test_expert_switched_on_by_evaluation_stays_on_after_a_resume(prepared, tmp_path):
+    config = small("wav2lip", steps=3, val_clips=0.2, val_batches=1, validate_every_steps=2,
+                   validate_early_step=2, sync_switch="eval", sync_eval_threshold=100.0)  # fmt: skip
+    run(replace(config, steps=2), prepared, tmp_path / "run")
+    assert read_checkpoint(tmp_path / "run" / "checkpoint.pt")["switches"] == {"sync": True}
+    never = replace(config, sync_eval_threshold=0.0)
+    run(never, prepared, tmp_path / "run", resume=True)
+    entries = [e for e in log_of(tmp_path / "run") if "loss" in e]
+    assert ["sync" in e for e in entries] == [False, False, True]
+
+
+def test_expert_switched_on_at_a_step(prepared, tmp_path):
+    run(small("wav2lip", steps=3, sync_switch="step", sync_start_step=2), prepared, tmp_path / "run")
+    assert ["sync" in e for e in log_of(tmp_path / "run")] == [False, False, True]
+
+
+def test_published_mixture_takes_the_judges_share_from_the_image(prepared, tmp_path):
+    config = small("wav2lip_gan", steps=1, image_share="remainder")
+    run(config, prepared, tmp_path / "run")
+    (e,) = log_of(tmp_path / "run")
+    assert e["loss"] == pytest.approx(0.9 * e["image"] + 0.03 * e["sync"] + 0.07 * e["adversarial"], rel=1e-4)
+
+
+def test_gan_goes_on_from_images_of_wav2lip_and_keeps_its_own_betas(prepared, tmp_path):
+    run(small("wav2lip"), prepared, tmp_path / "images")
+    config = small("wav2lip_gan", adam_beta1=0.5)
+    run(config, prepared, tmp_path / "gan", start_from=tmp_path / "images" / "checkpoint.pt")
+    saved = read_checkpoint(tmp_path / "gan" / "checkpoint.pt")
+    assert saved["progress"]["earlier_steps"] == 2
+    assert {g["betas"] for o in ("optimizer", "opponent_optimizer") for g in saved[o]["param_groups"]} == {
+        (0.5, 0.999)
+    }
+    with pytest.raises(CheckpointError, match="kind"):
+        run(small("wav2lip"), prepared, tmp_path / "gan", resume=True)
 
 
 def test_start_from_keeps_weights_and_counts_anew(prepared, tmp_path):
@@ -89,7 +301,7 @@ def test_finished_work_is_not_overwritten_and_strangers_are_not_resumed(prepared
     run(SMALL, prepared, tmp_path / "run")
     with pytest.raises(InvalidInputError, match="--resume"):
         run(SMALL, prepared, tmp_path / "run")
-    with pytest.raises(CheckpointError, match=r"width 0\.125"):
+    with pytest.raises(CheckpointError, match=r"width 0\.03125"):
         run(replace(SMALL, width=0.25), prepared, tmp_path / "run", resume=True)
     with pytest.raises(CheckpointError, match="nothing to continue"):
         run(SMALL, prepared, tmp_path / "other", resume=True)
@@ -105,12 +317,13 @@ def test_expert_learns_to_tell_bright_from_dark(prepared, tmp_path):
         c.name: prepared.faces(c, 0, c.n_frames).mean(axis=(1, 2, 3)) / 32 - 4 for c in prepared.clips
     }
     prepared_sound = prepared.mel_at
-    prepared.mel_at = lambda clip, frame, _=0.0: (
+    prepared.mel_at = lambda clip, frame, _=0.0, columns=16: (
         prepared_sound(clip, frame) * 0 + float(brightness[clip.name][frame : frame + 5].mean())
     )
     try:
         config = replace(
-            SMALL, steps=40, clips_per_step=3, windows_per_clip=6, learning_rate=3e-3, warmup_steps=5,
+            SMALL, width=0.125, steps=40, clips_per_step=3, windows_per_clip=6,
+            learning_rate=3e-3, warmup_steps=5,
             geometry_strength=0.0, colour_strength=0.0, sound_strength=0.0, log_every_steps=10,
         )  # fmt: skip
         run(config, prepared, tmp_path / "run")
@@ -133,6 +346,7 @@ def test_command_line_trains_exports_and_names_mistakes(prepared_folder, tmp_pat
     config = tmp_path / "train.yaml"
     config.write_text(
         "kind: lipsync_expert\nwidth: 0.125\nsteps: 1\nclips_per_step: 1\nwindows_per_clip: 2\n"
+        "tensorboard: false\n"
     )
     data, out = ["--data", str(prepared_folder)], ["--out", str(tmp_path / "run")]
     assert main([str(config), *data, *out]) == 0
