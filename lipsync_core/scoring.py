@@ -7,7 +7,7 @@ whose losses blur the metric: not bit-exact to them, and closer to the video.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +24,15 @@ from lipsync_core.models.syncnet import SYNCNET_WINDOW_FRAMES
 from lipsync_core.syncnet_crops import tracked_crops, whole_frame_crops
 from lipsync_core.syncnet_meter import FPS, LoadedSyncNet, TrackDistances, load_syncnet, measure_tracks
 
-__all__ = ["Curve", "LoadedSyncNet", "SyncScore", "VideoScore", "load_syncnet", "score_video"]
+__all__ = [
+    "Curve",
+    "LoadedSyncNet",
+    "SyncScore",
+    "VideoScore",
+    "load_syncnet",
+    "score_frames",
+    "score_video",
+]
 
 Mode = Literal["track", "whole_frame"]
 Progress = Callable[[int, "int | None"], None]
@@ -125,7 +133,8 @@ def score_video(
         audio_stream: which of the file's audio streams is judged.
         waveform: other sound to judge the lips against: (N,) samples in -1...1 at 16 kHz mono, or a media
             file.
-        min_track_frames: shorter face tracks are left out.
+        min_track_frames: shorter face tracks are left out; the published script drops those of up to 100
+            frames, that is 101 here.
         progress: told how many frames are done.
 
     Raises:
@@ -144,15 +153,35 @@ def score_video(
     if info.video is not None and info.video.height > MAX_LINES:
         size = (round(info.video.width * MAX_LINES / info.video.height), MAX_LINES)
     frames = _counted(read_frames(path, fps=Fraction(FPS), size=size), round(info.duration_s * FPS), progress)
+    return score_frames(frames, wave, net, mode=mode, min_track_frames=min_track_frames)
+
+
+def score_frames(
+    frames_bgr: Iterable[FrameArray],
+    waveform: npt.NDArray[np.floating[Any]],
+    syncnet: LoadedSyncNet,
+    *,
+    mode: Mode = "track",
+    min_track_frames: int = MIN_TRACK_FRAMES,
+) -> VideoScore:
+    """Measure how well lips and sound agree in frames that are no file (yet).
+
+    Args:
+        frames_bgr: (H, W, 3) uint8 at 25 frames a second; frames beyond the sound are not judged.
+        waveform: (N,) samples in -1...1 at 16 kHz, from the first frame on.
+        syncnet: a loaded network.
+        mode: see `score_video`.
+        min_track_frames: see `score_video`.
+    """
     if mode == "track":
         from lipsync_core.faces.centerface import CenterFace
 
-        crops = tracked_crops(frames, CenterFace())
+        crops = tracked_crops(frames_bgr, CenterFace())
     else:
-        crops = whole_frame_crops(frames)
+        crops = whole_frame_crops(frames_bgr)
         min_track_frames = 0
-    tracks = list(measure_tracks(crops, net, wave, min_track_frames))
-    return _video_score(tracks, net.name, mode, min_track_frames)
+    tracks = list(measure_tracks(crops, syncnet, waveform, min_track_frames))
+    return _video_score(tracks, syncnet.name, mode, min_track_frames)
 
 
 def _video_score(

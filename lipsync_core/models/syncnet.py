@@ -53,6 +53,26 @@ class SyncNet(nn.Module):
         out: Tensor = self.netfclip(x.flatten(1))
         return out
 
+    def lip_maps(self, frames: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """Return what some layers of ``netcnnlip`` give for face windows (N, 3, 5, 224, 224), BGR in 0...255.
+
+        Args:
+            frames: see `forward_lip`.
+            layers: positions in ``netcnnlip``, rising.
+
+        Returns:
+            One (N, C, H, W) map per layer; layers behind the last one are not run.
+        """
+        x = frames.flatten(1, 2).contiguous(memory_format=torch.channels_last)
+        maps = []
+        for position, layer in enumerate(self.netcnnlip):
+            if position > layers[-1]:
+                break
+            x = _run_flat(layer, x)
+            if position in layers:
+                maps.append(x)
+        return maps
+
 
 def _run_flat(layer: nn.Module, x: Tensor) -> Tensor:
     """Run one layer of the lip branch on (N, C, H, W), its time axis being of length one or merged with C."""

@@ -24,7 +24,7 @@ from lipsync_core.evaluate import LSE, lse
 from lipsync_core.models import LipSyncExpert, SyncNet
 from lipsync_core.training.augment import draw_geometry, warp_window
 from lipsync_core.training.dataset import WINDOW_FRAMES, PreparedClips
-from lipsync_core.training.prepare import FPS, HEAD_STORE_PX, ClipRecord
+from lipsync_core.training.shards import FPS, HEAD_STORE_PX, ClipRecord
 from lipsync_core.training.speech import speech_windows
 from lipsync_core.training.tasks import FACE_PX, HEAD_PX, frame_major
 

@@ -27,7 +27,7 @@ from lipsync_core.training.accuracy import (
 )
 from lipsync_core.training.dataset import PreparedClips
 from lipsync_core.training.export import load_expert
-from lipsync_core.training.prepare import ClipRecord
+from lipsync_core.training.shards import ClipRecord
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,8 @@ from lipsync_core.models import LipSyncExpert
 from lipsync_core.scoring import LoadedSyncNet
 from lipsync_core.training.accuracy import ExpertAccuracy, expert_accuracy
 from lipsync_core.training.dataset import PreparedClips
-from lipsync_core.training.prepare import CLIP_SUFFIXES, FPS, prepare
+from lipsync_core.training.prepare import prepare
+from lipsync_core.training.shards import CLIP_SUFFIXES, FPS
 from lipsync_core.weights import resolve
 
 logger = logging.getLogger(__name__)
