@@ -44,7 +44,9 @@ def _add_expert_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--target", type=float, default=0.916, help="off-sync accuracy for --rule off_sync")
     group.add_argument("--min-distance", type=int, default=1, metavar="FRAMES", help="of false pairs")
-    group.add_argument("--mel-offset", type=float, default=0.0, metavar="FRAMES", help="as it was trained")
+    group.add_argument(
+        "--mel-offset", type=float, metavar="FRAMES", help="of its sound (its checkpoint knows)"
+    )
     group.add_argument("--seen", nargs="+", default=(), metavar="NAME", help="people it was trained on")
 
 

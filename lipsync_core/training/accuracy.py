@@ -90,7 +90,7 @@ def expert_similarity(
     """
     plain = draw_geometry(np.random.default_rng(0), 0.0)
     frames = warp_window(data.faces(clip, 0, clip.n_frames), plain, FACE_PX, FACE_PX, FACE_PX // 2)
-    n_seen = int(getattr(expert, "window_frames", WINDOW_FRAMES))
+    n_seen = expert.window_frames
     lead = (WINDOW_FRAMES - n_seen) // 2
     device = next(expert.parameters()).device
     faces, sounds = [], []

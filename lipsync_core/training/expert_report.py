@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,11 +26,13 @@ from lipsync_core.training.accuracy import (
 )
 from lipsync_core.training.dataset import PreparedClips
 from lipsync_core.training.export import load_expert
+from lipsync_core.training.loop import read_checkpoint
 from lipsync_core.training.shards import ClipRecord
+from lipsync_core.training.tasks.held_out import split_clips
 
 logger = logging.getLogger(__name__)
 
-HELD_OUT_SHARE = 0.1
+FALLBACK_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ExpertOptions:
         rule: how it is chosen, see `lipsync_core.training.accuracy.choose_threshold`.
         target: off-sync accuracy wanted by the rule ``off_sync``.
         min_distance_frames: between the moments of a false pair; 1 is the published protocol.
-        mel_offset_frames: at which the expert was trained.
+        mel_offset_frames: at which the expert was trained; None takes what its checkpoint says, else 0.
         seen: people known from training; by default those of ``threshold_from``.
     """
 
@@ -53,7 +54,7 @@ class ExpertOptions:
     rule: Rule = "balanced"
     target: float = 0.916
     min_distance_frames: int = 1
-    mel_offset_frames: float = 0.0
+    mel_offset_frames: float | None = None
     seen: tuple[str, ...] = ()
 
 
@@ -64,6 +65,7 @@ class ExpertReport:
     Attributes:
         expert: file of the weights.
         window_frames: frames that the expert sees.
+        mel_offset_frames: of the sound it was given.
         threshold: of the cosine, and ``threshold_source`` says where it comes from.
         chosen_on: accuracy on the held-out training clips the threshold was chosen on, if it was.
         groups: for all clips, for seen and unseen people where that is known, and for each person: accuracy
@@ -72,6 +74,7 @@ class ExpertReport:
 
     expert: str
     window_frames: int
+    mel_offset_frames: float
     threshold: float
     threshold_source: str
     chosen_on: ExpertAccuracy | None
@@ -82,19 +85,33 @@ class ExpertReport:
         return asdict(self)
 
 
-def held_out(clips: Sequence[ClipRecord], share: float) -> list[ClipRecord]:
-    """Return about ``share`` of the clips, chosen by a hash of person and name: the same on every machine.
+@dataclass(frozen=True)
+class _Run:
+    """What the training run of an expert tells: its configuration, empty where the file has none."""
 
-    A clip that was cut into pieces (``name-1``) goes as a whole.
-    """
+    config: Mapping[str, Any]
 
-    def place(clip: ClipRecord) -> float:
-        stem, _, piece = clip.name.rpartition("-")
-        name = stem if stem and piece.isdigit() else clip.name
-        digest = hashlib.sha256(f"{clip.identity}/{name}".encode()).digest()
-        return int.from_bytes(digest[:8], "big") / 2**64
+    @property
+    def mel_offset_frames(self) -> float:
+        return float(self.config.get("expert_mel_offset_frames", 0.0))
 
-    return [clip for clip in clips if place(clip) < share]
+    def held_out(self, clips: list[ClipRecord]) -> tuple[list[ClipRecord], str]:
+        """Return the clips that the run held out, and what they are in words."""
+        share = float(self.config.get("val_clips", 0.0))
+        by, seed = str(self.config.get("val_by", "clip")), int(self.config.get("seed", 0))
+        if share:
+            chosen = split_clips(clips, share, by, seed)[1]
+            return chosen, f"{len(chosen)} clips that the run held out"
+        chosen = split_clips(clips, FALLBACK_SHARE, "clip", 0)[1]
+        return chosen, f"{len(chosen)} clips that the run may have trained on (it names no held-out clips)"
+
+
+def _run_of(expert_file: Path) -> _Run:
+    """Read the configuration of a training checkpoint; exported and published weights have none."""
+    if expert_file.suffix != ".pt":
+        return _Run({})
+    config = read_checkpoint(expert_file).get("config")
+    return _Run(config if isinstance(config, Mapping) else {})
 
 
 def report_expert(expert_file: Path, data_folder: Path, options: ExpertOptions) -> ExpertReport:
@@ -111,25 +128,26 @@ def report_expert(expert_file: Path, data_folder: Path, options: ExpertOptions) 
     """
     if options.threshold is not None and options.threshold_from is not None:
         raise InvalidInputError("a threshold and clips to choose one on exclude each other: give one of them")
-    expert = load_expert(expert_file)
+    expert, run = load_expert(expert_file), _run_of(expert_file)
+    offset = run.mel_offset_frames if options.mel_offset_frames is None else options.mel_offset_frames
     threshold, source, chosen = THRESHOLD, "default", None
     seen: Collection[str] = options.seen
     if options.threshold is not None:
         threshold, source = options.threshold, "given"
     if options.threshold_from is not None:
         training = PreparedClips(options.threshold_from)
-        clips = held_out(training.clips, HELD_OUT_SHARE)
+        clips, words = run.held_out(training.clips)
         chosen = choose_threshold(
-            score_clips(expert, training, clips, options.mel_offset_frames),
+            score_clips(expert, training, clips, offset),
             options.rule,
             options.target,
             min_distance_frames=options.min_distance_frames,
         )
         threshold = chosen.threshold
-        source = f"{options.rule} on {len(clips)} held-out clips of {options.threshold_from.name}"
+        source = f"{options.rule} on {words}"
         seen = seen or {clip.identity for clip in training.clips}
     data = PreparedClips(data_folder)
-    scores = score_clips(expert, data, data.clips, options.mel_offset_frames)
+    scores = score_clips(expert, data, data.clips, offset)
     groups = {
         name: found
         for name, members in _groups(scores, seen).items()
@@ -137,8 +155,7 @@ def report_expert(expert_file: Path, data_folder: Path, options: ExpertOptions) 
     }
     if not groups:
         raise InvalidInputError(f"{data_folder} holds no windows to judge: give clips of over 0.3 s")
-    window_frames = int(getattr(expert, "window_frames", 5))
-    return ExpertReport(str(expert_file), window_frames, threshold, source, chosen, groups)
+    return ExpertReport(str(expert_file), expert.window_frames, offset, threshold, source, chosen, groups)
 
 
 def _groups(scores: Sequence[ClipScores], seen: Collection[str]) -> dict[str, Sequence[ClipScores]]:

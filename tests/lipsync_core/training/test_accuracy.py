@@ -18,7 +18,8 @@ from lipsync_core.training.accuracy import (
     expert_similarity,
     score_clips,
 )
-from lipsync_core.training.expert_report import ExpertOptions, held_out, report_expert, table_lines
+from lipsync_core.training.expert_report import ExpertOptions, _Run, report_expert, table_lines
+from lipsync_core.training.tasks.held_out import split_clips
 
 
 def scores_of(seed=0, n=9, identity="a"):
@@ -144,13 +145,15 @@ def test_expert_accuracy_is_that_of_its_scores(prepared):
         expert_accuracy(expert, prepared, [])
 
 
-def test_held_out_clips_depend_on_name_and_person_only(prepared):
+def test_threshold_is_chosen_on_what_the_run_held_out(prepared):
     clips = prepared.clips
-    chosen = held_out(clips, 0.5)
-    assert 0 < len(chosen) < len(clips)
-    assert {c.name for c in held_out(clips[::-1], 0.5)} == {c.name for c in chosen}
-    assert set(held_out(clips, 0.3)) <= set(chosen)
-    assert held_out(clips, 1.0) == clips and held_out(clips, 0.0) == []
+    told, words = _Run({"val_clips": 0.25, "val_by": "clip", "seed": 3}).held_out(clips)
+    assert told == split_clips(clips, 0.25, "clip", 3)[1]
+    assert words == "2 clips that the run held out"
+    people, _ = _Run({"val_clips": 0.3, "val_by": "identity", "seed": 3}).held_out(clips)
+    assert len({c.identity for c in people}) == 1
+    assert "may have trained on" in _Run({}).held_out(clips)[1]
+    assert _Run({"expert_mel_offset_frames": 1.0}).mel_offset_frames == 1.0
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +166,7 @@ def expert_file(tmp_path_factory):
     return path
 
 
-def test_report_by_person_with_a_threshold_of_training_clips(expert_file, prepared_folder, monkeypatch):
-    monkeypatch.setattr("lipsync_core.training.expert_report.HELD_OUT_SHARE", 0.5)
+def test_report_by_person_with_a_threshold_of_training_clips(expert_file, prepared_folder):
     report = report_expert(
         expert_file, prepared_folder, ExpertOptions(threshold_from=prepared_folder, seen=("a",))
     )
