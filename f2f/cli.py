@@ -173,10 +173,18 @@ def doctor(
 
 
 @app.command(epilog=EXIT_CODES)
-def ui(debug: Debug = False) -> None:
+def ui(
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port (else PREFECT_SERVER_API_PORT, else 4200).")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; the default is this machine alone.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
     """Start a local server that shows runs, and print its address."""
     with Session(json=False, debug=debug) as session:
-        session.start_ui()
+        session.start_ui(port, host)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

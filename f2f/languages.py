@@ -8,10 +8,8 @@ own packages.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from f2f.errors import UsageError
@@ -76,7 +74,6 @@ XTTS_CODES = frozenset(_XTTS.split())
 # Helsinki-NLP/opus-mt names most languages by their two letters; this pair is the exception we rely on.
 _MARIAN_TARGET = {"ja": "jap"}
 
-_ESPEAK_SPELLING = {"en": "en-us", "en-gb": "en", "zh": "cmn", "zh-hk": "yue", "no": "nb", "nn": "nb"}
 _NO_LANGUAGE = {"und", "mul", "zxx", "mis", "root"}
 
 
@@ -147,18 +144,6 @@ class Language:
         """Code of Coqui XTTS v2, None where it does not speak the language."""
         code = "zh-cn" if self.primary in {"zh", "cmn"} else self.primary
         return code if code in XTTS_CODES else None
-
-    @property
-    def espeak(self) -> str | None:
-        """Voice of the bundled espeak-ng data, such as ``"hi"`` or ``"en-us"``; None without one."""
-        voices = _espeak_voices()
-        region = str(self._tag.territory or "").lower()
-        full = f"{self.primary}-{region}" if region else self.primary
-        for code in (self.code.lower(), full, self.primary):
-            code = _ESPEAK_SPELLING.get(code, code)
-            if code in voices:
-                return code
-        return None
 
     def marian_pair(self, target: Language) -> str:
         """Name of the pair in ``Helsinki-NLP/opus-mt-{pair}``, such as ``"en-hi"``."""
@@ -268,12 +253,3 @@ def _unknown(text: str) -> Language:
         f"unknown language {text!r}{nearest if near else ''}; use a code such as hi, es, pt-BR, zh-Hans, "
         "or a name such as hindi"
     )
-
-
-@functools.lru_cache(maxsize=1)
-def _espeak_voices() -> frozenset[str]:
-    spec = importlib.util.find_spec("espeakng_loader")
-    if spec is None or not spec.submodule_search_locations:
-        return frozenset()
-    folder = Path(next(iter(spec.submodule_search_locations))) / "espeak-ng-data" / "lang"
-    return frozenset(path.name.lower() for path in folder.rglob("*") if path.is_file())

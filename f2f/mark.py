@@ -8,6 +8,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from lipsync_core.pictures import Picture, Yuv420Frame, halve_chroma
+
 _LINE_FRACTION = 40  # the line is 1/40 of the picture's height …
 _MIN_LINE_PX = 11  # … but never so small that its letters vanish
 _MAX_WIDTH_FRACTION = 0.6
@@ -76,13 +78,38 @@ def make_mark(
     )
 
 
-def apply_mark(frame_bgr: NDArray[np.uint8], mark: Mark) -> NDArray[np.uint8]:
-    """Return a copy of the (H, W, 3) frame with the mark; pixels outside ``mark.box`` are untouched."""
-    marked = frame_bgr.copy()
+def apply_mark(picture: Picture, mark: Mark) -> Picture:
+    """Return a copy of a frame with the mark; everything outside ``mark.box`` is untouched.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR, or planar: then one chroma sample stands for four pixels, and those of
+            the blocks that the box touches count as inside.
+        mark: made for frames of this size.
+    """
+    if isinstance(picture, Yuv420Frame):
+        return _apply_to_planes(picture, mark)
+    marked = picture.copy()
     x1, y1, x2, y2 = mark.box
     region = marked[y1:y2, x1:x2]
     region[:] = np.rint(region * mark.keep + mark.add).astype(np.uint8)
     return marked
+
+
+def _apply_to_planes(frame: Yuv420Frame, mark: Mark) -> Yuv420Frame:
+    """Mark the planes themselves: light without colour adds to luma and draws chroma towards grey."""
+    x1, y1, x2, y2 = mark.box
+    keep, add = mark.keep[:, :, 0], mark.add[:, :, 0]
+    black, scale = (0.0, 1.0) if frame.colour.is_full_range else (16.0, 219 / 255)
+    y, u, v = (plane.copy() for plane in frame.planes())
+    luma = y[y1:y2, x1:x2].astype(np.float32)
+    y[y1:y2, x1:x2] = np.rint((luma - black) * keep + add * scale + black)
+    left, top, right, bottom = x1 // 2, y1 // 2, (x2 + 1) // 2, (y2 + 1) // 2
+    margins = (y1 - 2 * top, 2 * bottom - y2), (x1 - 2 * left, 2 * right - x2)
+    share = halve_chroma(np.pad(keep, margins, constant_values=1.0))
+    for plane in (u, v):
+        region = plane[top:bottom, left:right].astype(np.float32)
+        plane[top:bottom, left:right] = np.rint((region - 128) * share + 128)
+    return Yuv420Frame(y, u, v, frame.colour)
 
 
 def _render_text(words: tuple[str, str]) -> NDArray[np.uint8]:

@@ -33,8 +33,8 @@ class Runner(Protocol):
     def run(self, request: Request, observer: Observer) -> list[Outputs]:
         """Carry out a run."""
 
-    def ui(self) -> int:
-        """Show the user interface; return the command's exit code."""
+    def ui(self, port: int | None = None, host: str | None = None) -> int:
+        """Show the user interface at an address (None: the usual one); return the command's exit code."""
 
 
 class InlineRunner:
@@ -56,7 +56,7 @@ class InlineRunner:
 
         return translate_video(request, observer)
 
-    def ui(self) -> int:
+    def ui(self, port: int | None = None, host: str | None = None) -> int:
         """Say that there is none.
 
         Raises:

@@ -100,8 +100,8 @@ class Session:
             else:
                 self._out.print(str(file), markup=False, soft_wrap=True)
 
-    def start_ui(self) -> None:
-        """Hand over to an installed runner's user interface.
+    def start_ui(self, port: int | None, host: str | None) -> None:
+        """Hand over to an installed runner's user interface; None takes its usual address.
 
         Raises:
             EngineUnavailableError: none is installed.
@@ -109,7 +109,7 @@ class Session:
         from f2f.runners import InlineRunner, installed_runners
 
         runner = next(iter(installed_runners().values()), InlineRunner())
-        raise typer.Exit(runner.ui() or errors.EXIT_DONE)
+        raise typer.Exit(runner.ui(port, host) or errors.EXIT_DONE)
 
     @contextmanager
     def _observer(self) -> Iterator[Observer]:

@@ -210,7 +210,7 @@ class CoquiEngine:
         torch.manual_seed(_SEED)  # the model samples; the same text must give the same take
         try:
             samples = self._tts.tts(text=text, split_sentences=True, **self._manner(speaker))
-        except Exception as error:  # for one, XTTS v2 raises NotImplementedError at Hindi digits
+        except Exception as error:  # for one, XTTS v2 raises at Hindi digits
             raise SpeechProblemError(f"coqui: {_words(error)}") from error
         rate = int(self._tts.synthesizer.output_sample_rate)
         waveform = _checked(samples, rate)

@@ -18,7 +18,7 @@ from f2f.stage import StageContext
 if TYPE_CHECKING:
     from lipsync_core.inference import LipSyncer, SyncedFrame
 
-VERSION = 1
+VERSION = 2
 PAD_S = 0.15
 """The mouth opens before the first sound and closes after the last."""
 MERGE_GAP_S = 0.3
@@ -60,7 +60,7 @@ def lipsync(
     """
     if config.engine == "none":
         return _untouched(video)
-    from lipsync_core.media import read_audio, read_frames
+    from lipsync_core.media import queue_length, read_ahead, read_audio, read_pictures
 
     syncer, engine = _load(config, context)
     if engine.notice:
@@ -69,7 +69,8 @@ def lipsync(
     active = active_frames(speech_spans(transcript, fitted), fps, video.n_frames)
     waveform = read_audio(fitted_folder / fitted.wav)
     stretches = StretchCounter()
-    with closing(read_frames(source, fps=fps)) as frames:
+    n_ahead = queue_length(video.width, video.height)
+    with closing(read_ahead(read_pictures(source, fps=fps), n_ahead)) as frames:
         synced = syncer(frames, waveform, float(fps), active=active)
         n_synced = _store(synced, context, fps, video.n_frames, stretches)
     warnings: tuple[str, ...] = ()

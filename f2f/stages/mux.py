@@ -10,9 +10,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from f2f.config import MuxConfig
 from f2f.errors import StageError
 from f2f.languages import parse_language
@@ -34,11 +31,10 @@ from f2f.tracks import Tracks
 
 if TYPE_CHECKING:
     from lipsync_core.inference import FacePatch
+    from lipsync_core.pictures import Picture
 
-VERSION = 1
+VERSION = 2
 _VIDEO_NAME, _TARGET_SRT, _SOURCE_SRT = "video.mp4", "target.srt", "source.srt"
-
-Frame = NDArray[np.uint8]  # (H, W, 3), BGR
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
         StageError: the source yields no frame any more.
         MediaError: ffmpeg fails; nothing is left under the result's name.
     """
-    from lipsync_core.media import EncodeOptions, VideoWriter
+    from lipsync_core.media import BackgroundWriter, EncodeOptions, VideoWriter, queue_length
 
     fps = Fraction(inputs.video.fps)
     n_frames = inputs.video.n_frames + math.ceil(round(inputs.fitted.overflow_s * fps, 3))
@@ -81,6 +77,7 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
         crf=config.crf,
         preset=config.preset,
         sample_aspect_ratio=inputs.video.sample_aspect_ratio,
+        layout=_layout(inputs.source),
         extra_inputs=tracks.inputs(),
         output_args=tracks.output_args(),
     )
@@ -88,10 +85,10 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
     size = (inputs.video.width, inputs.video.height)
     with (
         contextlib.closing(_composed(inputs, config, fps, n_frames)) as frames,
-        VideoWriter(path, *size, fps, options) as writer,
+        BackgroundWriter(VideoWriter(path, *size, fps, options), queue_length(*size)) as writer,
     ):
         for done, frame in enumerate(frames, start=1):
-            writer.write(frame)
+            writer.write(lambda frame=frame: frame)
             context.progress(done, n_frames, "frames")
     return MuxResult(
         video=_VIDEO_NAME,
@@ -105,17 +102,17 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
 
 
 def compose_frames(
-    frames: Iterable[Frame],
+    frames: Iterable[Picture],
     patches: Iterable[tuple[int, FacePatch]],
     mark: Mark | None,
     n_frames: int,
-) -> Iterator[Frame]:
+) -> Iterator[Picture]:
     """Yield exactly ``n_frames`` output frames.
 
     Frames without a patch pass untouched; if the source ends early its last frame stays.
 
     Args:
-        frames: source frames, (H, W, 3) uint8 BGR.
+        frames: source frames, (H, W, 3) uint8 BGR or planar.
         patches: (frame number, generated lower face) in ascending order.
         mark: drawn on every frame, None draws nothing.
         n_frames: how many to yield.
@@ -127,7 +124,7 @@ def compose_frames(
 
     source, waiting = iter(frames), iter(patches)
     index_of_patch, patch = next(waiting, (-1, None))
-    shown: Frame | None = None
+    shown: Picture | None = None
     for index in range(n_frames):
         frame = next(source, None)
         if frame is not None:
@@ -142,9 +139,9 @@ def compose_frames(
 
 def _composed(
     inputs: MuxInputs, config: MuxConfig, fps: Fraction, n_frames: int
-) -> Generator[Frame, None, None]:
+) -> Generator[Picture, None, None]:
     from lipsync_core.inference import read_patches
-    from lipsync_core.media import read_frames
+    from lipsync_core.media import queue_length, read_ahead, read_pictures
 
     video = inputs.video
     mark = None
@@ -155,7 +152,9 @@ def _composed(
     patches = (
         iter(()) if inputs.lips.patches is None else read_patches(inputs.lips_folder / inputs.lips.patches)
     )
-    yield from compose_frames(read_frames(inputs.source, fps=fps), patches, mark, n_frames)
+    n_ahead = queue_length(video.width, video.height)
+    with contextlib.closing(read_ahead(read_pictures(inputs.source, fps=fps), n_ahead)) as pictures:
+        yield from compose_frames(pictures, patches, mark, n_frames)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from f2f import cli
 from f2f.errors import EngineUnavailableError, PreflightError, StageError
+from f2f.runners import InlineRunner
 from f2f.session import explain
 
 
@@ -287,3 +288,18 @@ cli.main(["translate", {str(film)!r}, "--to", "hi", "--runner", "inline"])
     assert not list(tmp_path.rglob("*.tmp"))
     with pytest.raises(ProcessLookupError):  # no child of the session is left
         os.killpg(process.pid, 0)
+
+
+def test_ui_goes_to_the_given_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int | None, str | None]] = []
+
+    class Shown(InlineRunner):
+        def ui(self, port: int | None = None, host: str | None = None) -> int:
+            asked.append((port, host))
+            return 0
+
+    monkeypatch.setattr("f2f.runners.installed_runners", lambda: {"shown": Shown()})
+    assert f2f("ui").exit_code == 0
+    assert f2f("ui", "--port", "4280", "--host", "127.0.0.1").exit_code == 0
+    assert asked == [(None, None), (4280, "127.0.0.1")]
+    assert f2f("ui", "--port", "70000").exit_code == 2

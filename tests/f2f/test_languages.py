@@ -102,15 +102,6 @@ def test_codes_of_each_engine(
     assert (language.nllb, language.m2m100, language.whisper, language.xtts) == (nllb, m2m100, whisper, xtts)
 
 
-@pytest.mark.parametrize(
-    ("code", "voice"),
-    [("hi", "hi"), ("en", "en-us"), ("en-GB", "en"), ("pt-BR", "pt-br"), ("pt", "pt"), ("zh", "cmn"),
-     ("es-419", "es-419"), ("no", "nb"), ("mn", None)],
-)  # fmt: skip
-def test_espeak_voices_are_those_in_its_data(code: str, voice: str | None) -> None:
-    assert Language(code).espeak == voice
-
-
 def test_marian_pairs() -> None:
     assert Language("en").marian_pair(Language("hi")) == "en-hi"
     assert Language("en-US").marian_pair(Language("ja")) == "en-jap"
