@@ -12,6 +12,7 @@ from lipsync_core.errors import MediaError
 from lipsync_core.media import (
     MediaInfo,
     VideoStream,
+    conversion_notice,
     measure_duration,
     planar_layout,
     probe_media,
@@ -52,12 +53,8 @@ class Source:
     @property
     def conversion_notice(self) -> tuple[str, ...]:
         """What a person should know if frames of a video have to pass as BGR."""
-        if self.is_image or self.layout is not None:
-            return ()
-        pixels = self.stream.pixel_format or "of an unknown kind"
-        return (
-            f"the picture is {pixels}, not plain 8-bit 4:2:0: all of every frame is converted on the way",
-        )
+        notice = None if self.is_image else conversion_notice(self.stream)
+        return () if notice is None else (notice,)
 
     def pictures(self) -> Generator[Picture, None, None]:
         """Yield the frames of the result, before synchronisation."""

@@ -150,10 +150,10 @@ def _choose_engine(
 
 @dataclass(frozen=True)
 class _Picture:
-    """A frame of the result, which `finish` composes: in the encoder's thread."""
+    """A frame of the result, or the function that composes it: in the encoder's thread."""
 
     shape: tuple[int, ...]
-    finish: Callable[[], Picture]
+    finish: Picture | Callable[[], Picture]
     has_face: bool
     is_synced: bool
 
@@ -212,11 +212,7 @@ def _published_pictures(
         options=replace(settings.recipe, smooth=settings.smooth and settings.recipe.smooth),
     )
     for frame in frames:
-        yield _Picture(frame.shape, partial(_same, frame), True, True)
-
-
-def _same(picture: Picture) -> Picture:
-    return picture
+        yield _Picture(frame.shape, frame, True, True)
 
 
 def sound_args(note: str, length_s: float | None) -> list[str]:

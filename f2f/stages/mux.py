@@ -67,17 +67,30 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
         StageError: the source yields no frame any more.
         MediaError: ffmpeg fails; nothing is left under the result's name.
     """
-    from lipsync_core.media import BackgroundWriter, EncodeOptions, VideoWriter, queue_length
+    from lipsync_core.media import (
+        BackgroundWriter,
+        EncodeOptions,
+        VideoWriter,
+        conversion_notice,
+        planar_layout,
+        probe_media,
+        queue_length,
+    )
 
     fps = Fraction(inputs.video.fps)
     n_frames = inputs.video.n_frames + math.ceil(round(inputs.fitted.overflow_s * fps, 3))
     subtitles = _write_subtitles(inputs, context.folder, float(n_frames / fps))
     tracks = _tracks(inputs, config, subtitles, n_frames / fps)
+    stream = probe_media(inputs.source).video
+    if stream is None:
+        raise StageError("mux", "the source holds no picture any more: was the file moved or changed?")
+    if notice := conversion_notice(stream):
+        context.notice(notice)
     options = EncodeOptions(
         crf=config.crf,
         preset=config.preset,
         sample_aspect_ratio=inputs.video.sample_aspect_ratio,
-        layout=_layout(inputs.source),
+        layout=planar_layout(stream),
         extra_inputs=tracks.inputs(),
         output_args=tracks.output_args(),
     )
@@ -88,7 +101,7 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
         BackgroundWriter(VideoWriter(path, *size, fps, options), queue_length(*size)) as writer,
     ):
         for done, frame in enumerate(frames, start=1):
-            writer.write(lambda frame=frame: frame)
+            writer.write(frame)
             context.progress(done, n_frames, "frames")
     return MuxResult(
         video=_VIDEO_NAME,

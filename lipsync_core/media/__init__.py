@@ -13,7 +13,7 @@ from lipsync_core.media.frames import (
     read_pictures_backwards,
 )
 from lipsync_core.media.overlap import BackgroundWriter, queue_length, read_ahead
-from lipsync_core.media.planar import planar_layout
+from lipsync_core.media.planar import conversion_notice, planar_layout
 from lipsync_core.media.probe import MediaInfo, measure_duration, probe_media
 from lipsync_core.media.streams import AudioStream, SubtitleStream, VideoStream
 from lipsync_core.media.writer import EncodeOptions, VideoWriter
@@ -26,6 +26,7 @@ __all__ = [
     "SubtitleStream",
     "VideoStream",
     "VideoWriter",
+    "conversion_notice",
     "ffmpeg_path",
     "measure_duration",
     "planar_layout",

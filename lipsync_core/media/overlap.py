@@ -89,7 +89,7 @@ class BackgroundWriter:
     def __init__(self, writer: VideoWriter, n_waiting: int) -> None:
         self.writer = writer
         self.n_frames = 0
-        self._waiting: queue.Queue[Callable[[], Picture] | None] = queue.Queue(n_waiting)
+        self._waiting: queue.Queue[Picture | Callable[[], Picture] | None] = queue.Queue(n_waiting)
         self._error: BaseException | None = None
         self._stopped = False
 
@@ -99,14 +99,14 @@ class BackgroundWriter:
         self._thread.start()
         return self
 
-    def write(self, make_picture: Callable[[], Picture]) -> None:
-        """Append the frame that ``make_picture`` returns; it is called in the thread.
+    def write(self, picture: Picture | Callable[[], Picture]) -> None:
+        """Append a frame, or what a function returns that is then called in the thread.
 
         Raises:
-            MediaError: ffmpeg ended early, or whatever an earlier ``make_picture`` raised.
+            MediaError: ffmpeg ended early, or whatever an earlier function raised.
         """
         self._raise_error()
-        self._waiting.put(make_picture)
+        self._waiting.put(picture)
         self.n_frames += 1
 
     def __exit__(
@@ -141,10 +141,10 @@ class BackgroundWriter:
             self._thread.join(_POLL_S)
 
     def _consume(self) -> None:
-        while (make_picture := self._waiting.get()) is not None:
+        while (picture := self._waiting.get()) is not None:
             if self._stopped or self._error is not None:
                 continue  # the queue must go on moving until the caller has noticed
             try:
-                self.writer.write(make_picture())
+                self.writer.write(picture() if callable(picture) else picture)
             except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
                 self._error = error

@@ -48,6 +48,14 @@ def planar_layout(video: VideoStream, *, as_tagged: bool = False) -> PlanarLayou
     return PlanarLayout(colour, video.colour_tags if as_tagged else _stated(video, colour))
 
 
+def conversion_notice(video: VideoStream) -> str | None:
+    """Return what a person should know if frames of a stream have to pass as BGR, None if they need not."""
+    if planar_layout(video) is not None:
+        return None
+    pixels = video.pixel_format or "of an unknown kind"
+    return f"the picture is {pixels}, not plain 8-bit 4:2:0: all of every frame is converted on the way"
+
+
 def _stated(video: VideoStream, colour: ColourSpace) -> ColourTags:
     tags, assumed = video.colour_tags, TAGS_OF_MATRIX[video.colour_matrix]
     said = (tags.matrix, tags.primaries, tags.transfer)
