@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lipsync_core.errors import CheckpointError, InvalidInputError, LipSyncError, MissingModelError
@@ -25,7 +25,7 @@ class RunOptions:
         resume: continue from the checkpoint in ``out``.
         start_from: checkpoint of an earlier phase to begin with.
         expert: weights of the expert; overrides ``expert_weights``.
-        device: overrides the configuration's.
+        changes: configuration keys that the command line overrides.
     """
 
     data: Path
@@ -34,7 +34,7 @@ class RunOptions:
     resume: bool = False
     start_from: Path | None = None
     expert: Path | None = None
-    device: str = ""
+    changes: Mapping[str, object] = field(default_factory=dict)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,11 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     log = logging.getLogger(__name__)
-    options = RunOptions(
-        args.data, args.out, args.max_minutes, args.resume, args.start_from, args.expert, args.device
-    )
+    where = (args.data, args.out, args.max_minutes, args.resume, args.start_from, args.expert)
     try:
-        run_training(args.config, options)
+        from lipsync_core.training.config import read_changes
+
+        run_training(args.config, RunOptions(*where, read_changes(args.set)))
     except KeyboardInterrupt:
         log.error("interrupted; continue with --resume")
         return EXIT_INTERRUPTED
@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
     parser.add_argument("--start-from", type=Path, help="checkpoint of an earlier phase to begin with")
     parser.add_argument("--expert", type=Path, help="weights of the expert; overrides expert_weights")
-    parser.add_argument("--device", default="", help="auto, cpu, cuda, mps; overrides the configuration's")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="KEY=VALUE", help="keys that differ from the configuration's"
+    )
     return parser
 
 
@@ -86,15 +88,13 @@ def run_training(config_path: Path, options: RunOptions) -> None:
     Raises:
         LipSyncError: bad configuration, data or checkpoint, or a run that diverged.
     """
-    from lipsync_core.training.config import read_config
+    from lipsync_core.training.config import read_config, with_values
     from lipsync_core.training.dataset import PreparedClips
     from lipsync_core.training.export import load_expert
     from lipsync_core.training.loop import train
     from lipsync_core.training.tasks import make_task
 
-    config = read_config(config_path)
-    if options.device:
-        config = replace(config, device=options.device)
+    config = with_values(read_config(config_path), options.changes)
     expert = None
     if config.needs_expert:
         path = options.expert or Path(config.expert_weights)

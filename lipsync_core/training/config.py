@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,11 @@ class TrainConfig:
             )
         if self.window_frames not in (1, 3, 5):
             raise InvalidInputError(f"window_frames is {self.window_frames!r}; allowed are 1, 3, 5")
+        in_clip = self.kind == "syncnet" or (self.kind == "lipsync_expert" and self.pairs == "in_clip")
+        if in_clip and self.windows_per_clip < 2:
+            raise InvalidInputError(
+                f"windows_per_clip is {self.windows_per_clip}; in-clip pairs need 2 or more"
+            )
         if self.clips_per_step % self.accumulate:
             raise InvalidInputError(
                 f"accumulate is {self.accumulate}, which does not divide clips_per_step {self.clips_per_step}"
@@ -172,15 +178,45 @@ def read_config(path: Path) -> TrainConfig:
     values = _read_values(path)
     if not isinstance(values, dict):
         raise InvalidInputError(f"{path} holds no keys; start from a file of configs/train_*.yaml")
-    allowed = {f.name: f for f in fields(TrainConfig)}
-    if unknown := sorted(set(map(str, values)) - set(allowed)):
-        raise InvalidInputError(
-            f"{path}: unknown key {', '.join(unknown)}; allowed are {', '.join(sorted(allowed))}"
-        )
     if "kind" not in values:
         raise InvalidInputError(f"{path}: the key kind is missing; allowed are {', '.join(KINDS)}")
-    checked: dict[str, Any] = {name: _typed(path, name, value) for name, value in values.items()}
-    return TrainConfig(**checked)
+    return TrainConfig(**_checked(values, str(path)))
+
+
+def with_values(config: TrainConfig, values: Mapping[str, object]) -> TrainConfig:
+    """Return a configuration with some keys changed.
+
+    Raises:
+        InvalidInputError: unknown key, wrong type, or value not allowed.
+    """
+    return replace(config, **_checked(values, "changes"))
+
+
+def read_changes(words: Sequence[str]) -> dict[str, object]:
+    """Read ``key=value`` words; values are JSON, or text where they are none.
+
+    Raises:
+        InvalidInputError: a word without ``=``.
+    """
+    changes: dict[str, object] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise InvalidInputError(f"{word!r} is no KEY=VALUE, for instance width=0.25")
+        try:
+            changes[name] = json.loads(text)
+        except ValueError:
+            changes[name] = text
+    return changes
+
+
+def _checked(values: Mapping[str, object], where: str) -> dict[str, Any]:
+    allowed = {f.name for f in fields(TrainConfig)}
+    if unknown := sorted(set(map(str, values)) - allowed):
+        raise InvalidInputError(
+            f"{where}: unknown key {', '.join(unknown)}; allowed are {', '.join(sorted(allowed))}"
+        )
+    return {name: _typed(where, name, value) for name, value in values.items()}
 
 
 def _read_values(path: Path) -> object:
@@ -210,7 +246,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def _typed(path: Path, name: str, value: object) -> object:
+def _typed(where: str, name: str, value: object) -> object:
     """Return the value if it has the field's type; YAML reads ``1e-3`` as text, which is turned to float."""
     wanted = next(str(f.type) for f in fields(TrainConfig) if f.name == name)
     if wanted == "float" and isinstance(value, str):
@@ -219,5 +255,5 @@ def _typed(path: Path, name: str, value: object) -> object:
         except ValueError:
             pass
     if not isinstance(value, _TYPES[wanted]) or (isinstance(value, bool) and wanted != "bool"):
-        raise InvalidInputError(f"{path}: {name} is {value!r}; it must be of type {wanted}")
+        raise InvalidInputError(f"{where}: {name} is {value!r}; it must be of type {wanted}")
     return float(value) if wanted == "float" and isinstance(value, int) else value
