@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import numpy.typing as npt
 from lipsync_core.audio import MEL_BANDS, MEL_WINDOW_COLUMNS, MFCC_COEFFICIENTS, mel_columns, mel_window_start
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.training.shards import (
-    ARRAY_FILES,
     FACE_STORE_PX,
     FORMAT_VERSION,
     FPS,
@@ -27,6 +27,7 @@ from lipsync_core.training.shards import (
 WINDOW_FRAMES = 5
 MFCC_WINDOW_COLUMNS = 20
 MFCC_PER_FRAME = 4
+MAX_MAPPED_SHARDS = 128
 _ROW_SHAPES: dict[str, tuple[int, ...]] = {
     "faces.u8": (FACE_STORE_PX, FACE_STORE_PX, 3),
     "heads.u8": (HEAD_STORE_PX, HEAD_STORE_PX, 3),
@@ -41,6 +42,10 @@ FloatArray = npt.NDArray[np.float32]
 class PreparedClips:
     """What ``python -m lipsync_core preprocess`` wrote, read on demand: one folder of arrays or many shards.
 
+    Args:
+        folder: what was given to ``preprocess`` as DST.
+        splits: read only the clips of these splits; all where empty.
+
     Attributes:
         clips: one record per clip, sorted by source, so that the order does not depend on how many processes
             wrote the shards. ``first_frame`` counts over all shards and so is different for every clip.
@@ -50,16 +55,19 @@ class PreparedClips:
             index says.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, splits: Collection[str] = ()) -> None:
         self._shards: list[_Shard] = []
+        mapped: deque[_Shard] = deque()
         clips: list[ClipRecord] = []
         first_frame = 0
         for number, path in enumerate(shard_folders(folder)):
-            shard = _Shard(path, first_frame)
+            shard = _Shard(path, first_frame, mapped)
             self._shards.append(shard)
             clips += [replace(c, shard=number, first_frame=first_frame + c.first_frame) for c in shard.clips]
             first_frame += shard.n_frames
-        self.clips = sorted(clips, key=_order) if len(self._shards) > 1 else clips
+        if splits:
+            clips = [clip for clip in clips if clip.split in splits]
+        self.clips = sorted(clips, key=_order) if any(c.source for c in clips) else clips
 
     def faces(self, clip: ClipRecord, start: int, count: int = WINDOW_FRAMES) -> ByteArray:
         """Return (count, 120, 120, 3) BGR face crops from frame ``start``."""
@@ -105,22 +113,37 @@ class PreparedClips:
 
 
 class _Shard:
-    """One folder of arrays."""
+    """One folder of arrays, mapped while it is in use."""
 
-    def __init__(self, folder: Path, base_frame: int) -> None:
+    def __init__(self, folder: Path, base_frame: int, mapped: deque[_Shard]) -> None:
         index = _read_index(folder / INDEX_FILE)
-        self.base_frame = base_frame
         self.clips = [_record(values) for values in index["clips"]]
-        needed = {
-            "faces.u8": max((c.first_frame + c.n_frames for c in self.clips), default=0),
+        self.n_frames = max((c.first_frame + c.n_frames for c in self.clips), default=0)
+        self._rows = {
+            "faces.u8": self.n_frames,
+            "heads.u8": self.n_frames,
             "mel.f32": max((c.first_mel + c.n_mel for c in self.clips), default=0),
             "mfcc.f32": max((c.first_mfcc + c.n_mfcc for c in self.clips), default=0),
         }
-        needed["heads.u8"] = self.n_frames = needed["faces.u8"]
-        self.arrays = {name: _mapped(folder / name, needed[name]) for name in ARRAY_FILES}
+        for name, n_rows in self._rows.items():
+            _check_size(folder / name, n_rows)
+        self._folder, self._base_frame, self._mapped = folder, base_frame, mapped
+        self._arrays: dict[str, npt.NDArray[Any]] | None = None
+
+    @property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays by file name. A mapped file counts as open, so those used longest ago are let go."""
+        arrays = self._arrays
+        if arrays is None:
+            arrays = {name: _mapped(self._folder / name, n_rows) for name, n_rows in self._rows.items()}
+            self._arrays = arrays
+            self._mapped.append(self)
+            if len(self._mapped) > MAX_MAPPED_SHARDS:
+                self._mapped.popleft()._arrays = None  # whoever reads them now keeps his own reference
+        return arrays
 
     def pictures(self, name: str, clip: ClipRecord, start: int, count: int) -> ByteArray:
-        first = clip.first_frame - self.base_frame + start
+        first = clip.first_frame - self._base_frame + start
         return np.asarray(self.arrays[name][first : first + count])
 
 
@@ -147,24 +170,28 @@ def _record(values: dict[str, Any]) -> ClipRecord:
     return ClipRecord(**{**known, "box": tuple(values["box"])})
 
 
-def _mapped(path: Path, n_rows: int) -> npt.NDArray[Any]:
-    """Map the rows of an array file; an empty file, which cannot be mapped, gives no rows."""
-    shape = _ROW_SHAPES[path.name]
-    dtype = np.dtype(np.uint8 if path.suffix == ".u8" else np.float32)
-    wanted = n_rows * int(np.prod(shape)) * dtype.itemsize
-    size = path.stat().st_size if path.exists() else -1
+def _check_size(path: Path, n_rows: int) -> None:
+    wanted = n_rows * int(np.prod(_ROW_SHAPES[path.name])) * _dtype(path).itemsize
+    size = path.stat().st_size if path.exists() else 0
     if size < wanted:
         raise InvalidInputError(
-            f"{path} has {max(size, 0)} bytes and its index speaks of {wanted}: copy the folder again, or "
-            "preprocess again"
+            f"{path} has {size} bytes and its index speaks of {wanted}: copy the folder again, or preprocess "
+            "again"
         )
-    if n_rows == 0:
-        return np.empty((0, *shape), dtype)
-    return np.memmap(path, dtype, "r", shape=(n_rows, *shape))
 
 
-def _order(clip: ClipRecord) -> tuple[str, str, int]:
-    return clip.source or clip.identity, clip.name, clip.first_frame
+def _mapped(path: Path, n_rows: int) -> npt.NDArray[Any]:
+    """Map the rows of an array file; an empty file, which cannot be mapped, gives no rows."""
+    shape = (n_rows, *_ROW_SHAPES[path.name])
+    return np.memmap(path, _dtype(path), "r", shape=shape) if n_rows else np.empty(shape, _dtype(path))
+
+
+def _dtype(path: Path) -> np.dtype[Any]:
+    return np.dtype(np.uint8 if path.suffix == ".u8" else np.float32)
+
+
+def _order(clip: ClipRecord) -> tuple[str, float, int]:
+    return clip.source, clip.start_s, clip.track
 
 
 class WindowSampler:

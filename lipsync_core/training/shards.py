@@ -7,10 +7,13 @@ Format 2 is a folder of such folders, ``shard-00000`` and so on, beside ``shards
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from lipsync_core.errors import InvalidInputError
+
+logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1  # of one folder of arrays
 SHARDS_FORMAT_VERSION = 2  # of a folder of such folders
@@ -74,10 +77,13 @@ def shard_folders(folder: Path) -> list[Path]:
         return [folder]
     index = folder / SHARDS_FILE
     if index.exists():
-        version = json.loads(index.read_text(encoding="utf-8")).get("format_version")
+        about = json.loads(index.read_text(encoding="utf-8"))
+        version = about.get("format_version")
         if version != SHARDS_FORMAT_VERSION:
             raise InvalidInputError(
                 f"{folder} has data format {version!r}, this program reads {SHARDS_FORMAT_VERSION}: "
                 "preprocess it again"
             )
+        if not about.get("is_finished"):
+            logger.warning("preprocessing of %s is not finished; what is there so far is read", folder)
     return shards

@@ -196,8 +196,8 @@ def test_errors_are_one_line_with_the_right_code(
     assert not out.exists()
 
 
-def test_prepare_and_train_have_their_own_help() -> None:
-    for command in ("prepare", "train"):
+def test_preprocess_and_train_have_their_own_help() -> None:
+    for command in ("preprocess", "train"):
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0

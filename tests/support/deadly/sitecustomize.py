@@ -1,0 +1,17 @@
+"""Python starts this by itself when its folder is on PYTHONPATH: one file kills every process that reads it."""
+
+import os
+import signal
+import sys
+
+if "--multiprocessing-fork" in sys.argv:
+    from lipsync_core.training.clip_making import ClipMaker
+
+    _clips = ClipMaker.clips
+
+    def _deadly_clips(self, source):
+        if source.name.endswith("deadly.mp4"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return _clips(self, source)
+
+    ClipMaker.clips = _deadly_clips
