@@ -15,11 +15,11 @@ MIN_PART_WINDOWS = 25  # a constant offset shows in every second of a clip
 MAX_PARTS = 4
 # The scales of SyncNets differ: the published one gives 6 to 8 to real clips and 1 to 3 to wrong sound, the
 # compact embedded one 2 to 5 and up to 2.
-# With the embedded one, 2.0 passes 10 % of GRID pictures under the sound of another GRID clip (the worst case:
-# all sentences have one rhythm) and drops a quarter of true clips of people it has never seen.
+# With the embedded one, 2.0 passes 10 % of GRID pictures under the sound of another GRID clip (the worst
+# case: all sentences have one rhythm) and drops 3 of 15 true clips of people it has never seen.
 MIN_CONFIDENCE = {"syncnet_v2": 3.0}
 MIN_CONFIDENCE_OTHERS = 2.0
-# Wrong sound fits best somewhere, and 28 of 31 shifts are off: half of what 2.0 passes above would be shifted.
+# Wrong sound fits best somewhere, and 28 of 31 shifts are off: half of what 2.0 passes would be shifted.
 CORRECTION_FACTOR = 1.5  # so that confidence must be this many times as high where sound is shifted
 
 NO_SYNC = "lips and sound do not agree"

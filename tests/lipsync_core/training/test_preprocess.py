@@ -222,7 +222,7 @@ def test_mistakes_are_named(videos, tmp_path, prepared_folder):
         preprocess(videos, prepared_folder, UNFILTERED)
     only_card = PreprocessOptions(is_filtered=False, filelists=(videos / "test.txt",))
     preprocess(videos, tmp_path / "data", only_card)
-    with pytest.raises(InvalidInputError, match="was begun with .*min_frames"):
+    with pytest.raises(InvalidInputError, match=r"was begun with .*min_frames"):
         preprocess(videos, tmp_path / "data", PreprocessOptions(is_filtered=False, min_seconds=2.0))
 
 

@@ -1,4 +1,4 @@
-"""Python starts this by itself when its folder is on PYTHONPATH: one file kills every process that reads it."""
+"""Python runs this at its start when its folder is on PYTHONPATH: one file kills what reads it."""
 
 import os
 import signal
