@@ -31,7 +31,8 @@ def load_detector(name: str = "auto", device: str = "cpu", *, parity: bool = Fal
 
     Args:
         name: one of `DETECTORS`.
-        device: torch device, for those that run on torch.
+        device: torch device, for those that run on torch. CenterFace does so on CUDA, in batches; elsewhere
+            it runs on OpenCV, which is as fast on a CPU.
         parity: as the published recipe: ``"auto"`` is S3FD if its weights are here, and S3FD gets BGR
             frames as they are.
 
@@ -50,4 +51,8 @@ def load_detector(name: str = "auto", device: str = "cpu", *, parity: bool = Fal
             return S3FD(device, swap_channels=False)
         except MissingModelError as error:
             logger.warning("%s; CenterFace is used instead, so boxes are not the published recipe's", error)
+    if device.startswith("cuda"):
+        from lipsync_core.faces.centerface_torch import TorchCenterFace
+
+        return TorchCenterFace(device)
     return CenterFace()

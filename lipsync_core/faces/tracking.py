@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.errors import InvalidInputError
-from lipsync_core.faces.centerface import FaceBox, FaceDetector, iou
+from lipsync_core.faces.centerface import BatchFaceDetector, FaceBox, FaceDetector, iou
 from lipsync_core.faces.cuts import CutDetector
 from lipsync_core.faces.primary import PrimaryFace
-from lipsync_core.faces.views import detect_faces
+from lipsync_core.faces.views import detect_faces_in_all
 from lipsync_core.pictures import Picture
 
 MAX_GAP_S = 0.4  # longer absences are not bridged
@@ -95,24 +95,43 @@ def track_faces(
 
 def _observe(frames: Iterable[Picture], detector: FaceDetector, every: int) -> Iterator[_Tracked]:
     """Mark cuts, and detect on the first, the last and every ``every``-th frame of each shot."""
+    batch_size = detector.batch_size if isinstance(detector, BatchFaceDetector) else 1
+    waiting: list[_Tracked] = []
+    wanted: list[_Tracked] = []
+    for item, is_wanted in _marked(frames, every):
+        waiting.append(item)
+        if is_wanted:
+            wanted.append(item)
+        if not wanted or len(wanted) == batch_size:
+            yield from _detected(waiting, wanted, detector)
+            waiting, wanted = [], []
+    yield from _detected(waiting, wanted, detector)
+
+
+def _marked(frames: Iterable[Picture], every: int) -> Iterator[tuple[_Tracked, bool]]:
+    """Yield every frame and whether it is to be detected on."""
     cuts = CutDetector()
-    held: _Tracked | None = None  # one frame back, in case it proves to be the last of its shot
+    held: tuple[_Tracked, bool] | None = None  # one frame back, in case it proves to be the last of its shot
     since_detection = 0
     for frame in frames:
         item = _Tracked(frame, starts_shot=cuts.is_cut(frame))
         if held is not None:
-            if item.starts_shot and held.faces is None:
-                held.faces = detect_faces(detector, held.picture)
-            yield held
+            yield held[0], held[1] or item.starts_shot
         since_detection += 1
-        if item.starts_shot or since_detection >= every:
-            item.faces = detect_faces(detector, frame)
+        is_wanted = item.starts_shot or since_detection >= every
+        if is_wanted:
             since_detection = 0
-        held = item
+        held = (item, is_wanted)
     if held is not None:
-        if held.faces is None:
-            held.faces = detect_faces(detector, held.picture)
-        yield held
+        yield held[0], True
+
+
+def _detected(waiting: list[_Tracked], wanted: list[_Tracked], detector: FaceDetector) -> list[_Tracked]:
+    """Return ``waiting`` after detection on those ``wanted`` of it."""
+    found = detect_faces_in_all(detector, [item.picture for item in wanted])
+    for item, faces in zip(wanted, found, strict=True):
+        item.faces = faces
+    return waiting
 
 
 def _choose(stream: Iterator[_Tracked], detector: FaceDetector, fps: float) -> Iterator[_Tracked]:
@@ -129,8 +148,9 @@ def _choose(stream: Iterator[_Tracked], detector: FaceDetector, fps: float) -> I
         if before is not None:
             is_fast = _needs_refinement(before, item)
             if is_fast or was_fast:
-                for middle in between:
-                    _assign_nearest(middle, detect_faces(detector, middle.picture), before, item)
+                found = detect_faces_in_all(detector, [middle.picture for middle in between])
+                for middle, faces in zip(between, found, strict=True):
+                    _assign_nearest(middle, faces, before, item)
             else:
                 _interpolate(before, between, item)
             was_fast = is_fast

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -178,3 +178,31 @@ def test_real_detector_on_a_moving_face() -> None:
 def test_bad_options() -> None:
     with pytest.raises(InvalidInputError):
         next(track_faces(make_frames(3), Oracle(lambda n: []), options=TrackingOptions(every=0)))
+
+
+class BatchOracle(Oracle):
+    """Answers several frames at once."""
+
+    batch_size = 3
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self.batches: list[int] = []
+
+    def detect_batch(self, frames_bgr: Sequence[np.ndarray]) -> list[list[FaceBox]]:
+        self.batches.append(len(frames_bgr))
+        return [self.detect(frame) for frame in frames_bgr]
+
+
+@pytest.mark.parametrize("speed", [1.0, 20.0])
+def test_detection_in_batches_changes_nothing(speed: float) -> None:
+    def scene(number: int) -> list[FaceBox]:
+        left = 100 + speed * min(number, 20)
+        return [] if 33 <= number < 36 else [FaceBox(left, 60, left + 80, 160, 0.9)]
+
+    one, several = Oracle(scene), BatchOracle(scene)
+    alone = [face for _, face in track_faces(make_frames(60, cuts=(41,)), one)]
+    batched = [face for _, face in track_faces(make_frames(60, cuts=(41,)), several)]
+    assert batched == alone
+    assert sorted(several.asked) == sorted(one.asked)
+    assert max(several.batches) >= 3
