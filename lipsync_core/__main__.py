@@ -1,4 +1,4 @@
-"""``python -m lipsync_core sync | evaluate | prepare | train``.
+"""``python -m lipsync_core sync | evaluate | make-pairs | preprocess | train``.
 
 Exit codes: 0 done, 2 bad usage or input, 3 weights or package missing, 4 anything else went wrong,
 130 interrupted.
@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from lipsync_core.commands import data, evaluate, sync, train
+from lipsync_core.commands import data, evaluate, evaluate_pairs, sync, train
 from lipsync_core.errors import (
     CheckpointError,
     InvalidInputError,
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     sync.add_parser(commands)
     evaluate.add_parser(commands)
+    evaluate_pairs.add_parser(commands)
     for name, (_, help_text) in DELEGATED.items():
         commands.add_parser(name, help=help_text, add_help=False)
     return parser

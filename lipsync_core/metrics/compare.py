@@ -12,10 +12,9 @@ import numpy as np
 
 from lipsync_core.errors import MediaError
 from lipsync_core.faces import CenterFace, FaceBox, generator_box, track_faces
-from lipsync_core.faces.geometry import Box, FrameArray, crop_resized
+from lipsync_core.faces.geometry import Box, FrameArray
 from lipsync_core.media import VideoStream, probe_media, read_frames
-from lipsync_core.metrics.features import FaceFeatures
-from lipsync_core.metrics.frechet import FeatureStatistics
+from lipsync_core.metrics.face_sets import FEATURES_EVERY_FRAMES, FaceSets, face_crops
 from lipsync_core.metrics.full_reference import (
     SSIM_LEAST_PX,
     Series,
@@ -25,8 +24,6 @@ from lipsync_core.metrics.full_reference import (
     ssim,
 )
 from lipsync_core.metrics.landmarks import Points, landmark_distance
-
-FEATURES_EVERY_FRAMES = 5
 
 FindMouth = Callable[[FrameArray, Box], "Points | None"]
 
@@ -85,30 +82,6 @@ class Comparison:
 
 
 @dataclass
-class FaceSets:
-    """Features of true and of other faces, for a Fréchet distance over many videos.
-
-    Attributes:
-        features: network behind them.
-        true: statistics of the true faces.
-        other: of the same rectangles in the videos that are judged.
-    """
-
-    features: FaceFeatures
-    true: FeatureStatistics = field(init=False)
-    other: FeatureStatistics = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.true = FeatureStatistics(self.features.size)
-        self.other = FeatureStatistics(self.features.size)
-
-    def push(self, true: list[FrameArray], other: list[FrameArray]) -> None:
-        """Take crops of both sets."""
-        self.true.push(self.features(true))
-        self.other.push(self.features(other))
-
-
-@dataclass
 class _Values:
     psnr_db: list[float] = field(default_factory=list)
     ssim: list[float] = field(default_factory=list)
@@ -163,18 +136,6 @@ def compare_videos(
         None if find_mouth is None else Series(tuple(values.lmd_px)),
         tuple(notices),
     )
-
-
-def face_crops(
-    true_frame: FrameArray, frame: FrameArray, box: Box, size_px: int
-) -> tuple[list[FrameArray], list[FrameArray]]:
-    """Return the rectangle around a face of two frames of one size, as lists of one crop each."""
-    height, width = true_frame.shape[:2]
-    x1, y1, x2, y2 = (round(v) for v in generator_box(box, width, height))
-    if x2 <= x1 or y2 <= y1:
-        return [], []
-    rectangle = (x1, y1, x2, y2)
-    return [crop_resized(true_frame, rectangle, size_px)], [crop_resized(frame, rectangle, size_px)]
 
 
 def _measure(

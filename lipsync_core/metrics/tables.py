@@ -63,10 +63,11 @@ def video_lines(row: VideoRow) -> Iterator[str]:
 def table_lines(rows: Sequence[VideoRow], summary: Summary) -> Iterator[str]:
     """Yield a table of several videos, one row each, and the mean."""
     names = [name for name in COLUMNS if name in summary.figures]
+    files = _names(rows)
     yield f"{'':{NAME_WIDTH}}" + "".join(f"{COLUMNS[name][0]:>11}" for name in names)
-    for row in rows:
+    for row, file in zip(rows, files, strict=True):
         cells = "".join(f"{number(row.figures.get(name), COLUMNS[name][1]):>11}" for name in names)
-        yield f"{_short(str(row.video)):{NAME_WIDTH}}{cells}" + (f"  {row.error}" if row.error else "")
+        yield f"{file:{NAME_WIDTH}}{cells}" + (f"  {row.error}" if row.error else "")
     cells = "".join(
         f"{number(summary.figures[n], '{:+.2f}' if n == 'offset_frames' else COLUMNS[n][1]):>11}"
         for n in names
@@ -147,5 +148,12 @@ def write_json(target: str | Path, content: object) -> None:
     write_text(target, json.dumps(content, indent=indent, allow_nan=False, ensure_ascii=False))
 
 
-def _short(name: str) -> str:
-    return name if len(name) < NAME_WIDTH else "…" + name[-(NAME_WIDTH - 2) :]
+def _names(rows: Sequence[VideoRow]) -> list[str]:
+    """Return what the videos are called in a table: without the folders they share, not too long."""
+    folders = {str(row.video.parent) for row in rows}
+    try:
+        shared = os.path.commonpath(folders)
+    except ValueError:  # absolute and relative ones
+        shared = ""
+    names = [os.path.relpath(row.video, shared) if shared else str(row.video) for row in rows]
+    return [name if len(name) < NAME_WIDTH else "…" + name[-(NAME_WIDTH - 2) :] for name in names]

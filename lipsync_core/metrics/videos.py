@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lipsync_core.errors import InvalidInputError, LipSyncError, MissingModelError
-from lipsync_core.metrics.compare import Comparison, FaceSets, FindMouth, compare_videos, mean_of
-from lipsync_core.metrics.frechet import frechet_distance
+from lipsync_core.metrics.compare import Comparison, FindMouth, compare_videos, mean_of
+from lipsync_core.metrics.face_sets import FaceSets, Frechet
 from lipsync_core.metrics.full_reference import plain_number
 from lipsync_core.scoring import MIN_TRACK_FRAMES, LoadedSyncNet, Mode, VideoScore, load_syncnet, score_video
 
@@ -81,25 +81,6 @@ class VideoRow:
         )
         plain["comparison"] = self.comparison.to_dict() if self.comparison else None
         return plain
-
-
-@dataclass(frozen=True)
-class Frechet:
-    """A Fréchet distance over a set.
-
-    Attributes:
-        name: what the distance is called: FID only with Inception's published weights.
-        distance: 0 for equal sets.
-        n_pictures: in each set.
-        n_features: numbers a picture; with fewer pictures than that the distance is biased upwards.
-        weights_sha256: of the network behind the features.
-    """
-
-    name: str
-    distance: float
-    n_pictures: int
-    n_features: int
-    weights_sha256: str
 
 
 @dataclass(frozen=True)
@@ -187,34 +168,58 @@ class VideoMeter:
         except MissingModelError as error:
             self.not_measured["lmd_px"] = str(error)
 
+    @property
+    def syncnet_name(self) -> str:
+        """Name of the SyncNet behind the numbers."""
+        return self._net.name
+
     def measure(self, video: Path, progress: Progress | None = None) -> VideoRow:
-        """Measure one video and keep its row."""
+        """Measure one video and keep its row; what goes wrong stands in the row."""
         import cv2
 
         score = comparison = None
         problems: list[str] = []
         try:
-            score = score_video(
-                video,
-                syncnet=self._net,
-                mode=self.options.mode,
-                audio_stream=self.options.audio_stream,
-                waveform=self.options.audio,
-                min_track_frames=self.options.min_track_frames,
-                progress=progress,
-            )
-            problems += [f"no lip sync measured: {score.reason}"] if score.whole is None else []
+            score = self._score(video, progress)
+            problems += [score.reason] if score.reason else []
         except (LipSyncError, OSError, RuntimeError, ValueError, cv2.error) as error:
             problems.append(_one_line(error))
-        if self.options.reference is not None:
-            try:
-                true = reference_of(video, self.options.reference)
-                comparison = compare_videos(video, true, self._faces, self._find_mouth)
-            except (LipSyncError, OSError, RuntimeError, ValueError, cv2.error) as error:
-                problems.append(_one_line(error))
+        try:
+            comparison = self._compare(video)
+        except (LipSyncError, OSError, RuntimeError, ValueError, cv2.error) as error:
+            problems.append(_one_line(error))
         row = VideoRow(video, score, comparison, "; ".join(dict.fromkeys(problems)) or None)
         self.rows.append(row)
         return row
+
+    def measure_or_raise(self, video: Path, progress: Progress | None = None) -> VideoRow:
+        """Measure one video and keep its row.
+
+        Raises:
+            MediaError: no decodable picture or sound.
+            InvalidInputError: no true video of its name.
+        """
+        score = self._score(video, progress)
+        row = VideoRow(video, score, self._compare(video), score.reason)
+        self.rows.append(row)
+        return row
+
+    def _score(self, video: Path, progress: Progress | None) -> VideoScore:
+        return score_video(
+            video,
+            syncnet=self._net,
+            mode=self.options.mode,
+            audio_stream=self.options.audio_stream,
+            waveform=self.options.audio,
+            min_track_frames=self.options.min_track_frames,
+            progress=progress,
+        )
+
+    def _compare(self, video: Path) -> Comparison | None:
+        if self.options.reference is None:
+            return None
+        true = reference_of(video, self.options.reference)
+        return compare_videos(video, true, self._faces, self._find_mouth)
 
     def summary(self) -> Summary:
         """Return the means over all videos measured so far."""
@@ -227,13 +232,7 @@ class VideoMeter:
         if faces.true.count < 2:
             self.not_measured["frechet"] = "too few faces in the reference videos"
             return None
-        return Frechet(
-            faces.features.distance_name,
-            frechet_distance(faces.true, faces.other),
-            faces.true.count,
-            faces.features.size,
-            faces.features.weights_sha256,
-        )
+        return faces.frechet()
 
 
 def summarise(rows: Sequence[VideoRow], frechet: Frechet | None, not_measured: dict[str, str]) -> Summary:
