@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lipsync_core.errors import CheckpointError
@@ -49,6 +48,8 @@ def export_checkpoint(
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or has no opponent.
     """
+    from safetensors.torch import save_file  # training itself needs none
+
     saved = read_checkpoint(checkpoint)
     config, progress = saved["config"], saved["progress"]
     kind, state = _part(saved, checkpoint, opponent)
