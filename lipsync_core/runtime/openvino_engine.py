@@ -53,7 +53,7 @@ class OpenVINOEngine:
         self.difference: Difference | None = None
         self.depth = 1
         recording = record(network, _example_inputs(kind))
-        self._model = openvino.Core().compile_model(
+        self.model = openvino.Core().compile_model(
             build_graph(recording, BATCH_SIZE, ranges),
             "CPU",
             {
@@ -62,7 +62,7 @@ class OpenVINOEngine:
                 "INFERENCE_NUM_THREADS": thread_cap(network),
             },
         )
-        self._request: Any = self._model.create_infer_request()
+        self._request: Any = self.model.create_infer_request()
 
     def generate(self, mel: Tensor, faces: Tensor) -> Tensor:
         """See `Engine.generate`."""

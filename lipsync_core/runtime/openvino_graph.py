@@ -131,7 +131,8 @@ class _Builder:
         return self._ops.constant(values.detach().float().cpu().numpy().reshape(1, -1, 1, 1))
 
     def batch_norm(self, call: Call) -> Any:
-        image, mean, variance, weight, bias = call.args[:5]
+        image, mean, variance = call.args[:3]
+        weight, bias = call.argument(3, "weight"), call.argument(4, "bias")
         scale = (variance + call.argument(7, "eps", 1e-5)).rsqrt() * (1 if weight is None else weight)
         shift = -mean * scale + (0 if bias is None else bias)
         scaled = self._ops.multiply(self.node(image), self._per_channel(scale))
@@ -190,7 +191,7 @@ _TRANSLATIONS: dict[str, Callable[[_Builder, Call], Any]] = {
     "__getitem__": _Builder.slice,
     "cat": _Builder.cat,
     "leaky_relu": _Builder.leaky_relu,
-    **dict.fromkeys(("contiguous", "dropout", "detach", "to"), _Builder.same),
+    **dict.fromkeys(("contiguous", "dropout", "detach", "to", "as_tensor"), _Builder.same),
     **{name: _one("relu") for name in ("relu", "relu_")},
     **{name: _one("sigmoid") for name in ("sigmoid", "sigmoid_")},
     "tanh": _one("tanh"),

@@ -1,0 +1,32 @@
+"""Thread caps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lipsync_core.models import Wav2Lip
+from lipsync_core.runtime.threads import is_compact, thread_cap, torch_threads, usable_cores
+
+
+def test_a_compact_network_leaves_cores_to_ffmpeg() -> None:
+    with torch.device("meta"):
+        compact, full = Wav2Lip(0.25), Wav2Lip(1.0)
+    assert is_compact(compact)
+    assert not is_compact(full)
+    assert [thread_cap(compact, n) for n in (1, 2, 8)] == [1, 1, 4]
+    assert [thread_cap(full, n) for n in (1, 2, 8)] == [1, 2, 8]
+    assert 1 <= thread_cap(nn.Conv2d(1, 1, 1)) <= usable_cores()
+
+
+@pytest.mark.parametrize(("given", "wanted", "inside"), [(2, 1, 1), (1, 2, 1), (2, None, 2)])
+def test_threads_are_given_back(given: int, wanted: int | None, inside: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(given)
+    try:
+        with torch_threads(wanted):
+            assert torch.get_num_threads() == inside
+        assert torch.get_num_threads() == given
+    finally:
+        torch.set_num_threads(before)
