@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from lipsync_core.errors import MediaError
+from lipsync_core.errors import MediaError, NoFaceError
 from lipsync_core.media import (
     MediaInfo,
     VideoStream,
@@ -88,6 +88,14 @@ def open_source(face: Path | str, audio: Path | str, out: Path | str, length: st
     n_source_frames = 1 if is_image else max(1, round(picture_s * fps))
     n_frames = max(1, round(sound.duration_s * fps)) if loops else n_source_frames
     return Source(Path(face), picture.video, fps, n_frames, loops, is_image, tuple(notices), n_source_frames)
+
+
+def no_face_error(path: Path, n_frames: int) -> NoFaceError:
+    """Return the error for a video without a face."""
+    return NoFaceError(
+        f"no face in any of the {n_frames} frames of {path}; faces must be upright, at least 20 pixels and "
+        "3 % of the picture high"
+    )
 
 
 def _is_image(info: MediaInfo) -> bool:

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.audio import SAMPLE_RATE_HZ
-from lipsync_core.errors import InvalidInputError, NoFaceError
+from lipsync_core.copying import Written, nothing_copied, sync_copying
+from lipsync_core.errors import InvalidInputError
 from lipsync_core.faces import TrackingOptions
-from lipsync_core.inference import LipSyncer
+from lipsync_core.inference import LipSyncer, SyncedFrame
 from lipsync_core.media import (
     BackgroundWriter,
     EncodeOptions,
@@ -25,10 +26,11 @@ from lipsync_core.media import (
     read_audio,
     read_frames,
 )
+from lipsync_core.media.gops import GopTable, NotCopyableError, read_gops
 from lipsync_core.pictures import Picture
 from lipsync_core.recipe import RecipeOptions, prepare_frame, published_recipe
 from lipsync_core.runtime import EngineChoice, FaceSource
-from lipsync_core.sources import Source, open_source
+from lipsync_core.sources import Source, no_face_error, open_source
 
 Progress = Callable[[int, int], None]  # frames done, frames in all (estimated)
 LENGTHS = ("video", "audio")
@@ -44,6 +46,8 @@ class SyncOptions:
         smooth: smooth the face boxes over time.
         crf: x264 constant rate factor, 0...18.
         preset: x264 preset.
+        copy_untouched: leave groups of pictures without a synced face as they are encoded in the source, bit
+            for bit, where that is possible; the report says why if it is not.
         recipe: options of the published script, for a `LipSyncer` with ``parity``; `length` then does not
             apply, `smooth` does.
     """
@@ -52,6 +56,7 @@ class SyncOptions:
     smooth: bool = True
     crf: int = 18
     preset: str = "medium"
+    copy_untouched: bool = False
     recipe: RecipeOptions = field(default_factory=RecipeOptions)
 
     def __post_init__(self) -> None:
@@ -68,6 +73,7 @@ class SyncReport:
         n_synced: those with a generated lower face.
         notices: what a person should know, one sentence each.
         engine: what ran the network.
+        n_copied: frames whose packets are the source's.
     """
 
     video: Path
@@ -76,6 +82,7 @@ class SyncReport:
     weights: str
     notices: tuple[str, ...]
     engine: EngineChoice
+    n_copied: int = 0
 
 
 def synthetic_note(weights: str) -> str:
@@ -125,11 +132,31 @@ def sync_video(
         ),
     )
     engine = _choose_engine(source, waveform, syncer, settings.recipe)
-    pictures = (_published_pictures if syncer.parity else _pictures)(source, waveform, syncer, settings)
-    with closing(pictures):
-        n_frames, n_synced = _write(pictures, Path(out), source, encode, progress)
-    notices = source.notices if syncer.parity else source.notices + source.conversion_notice
-    return SyncReport(Path(out), n_frames, n_synced, syncer.name, notices, engine)
+    notices = list(source.notices if syncer.parity else source.notices + source.conversion_notice)
+    table = _gops(source, syncer, notices) if settings.copy_untouched else None
+    if table is not None:
+        with closing(_synced(source, waveform, syncer, settings)) as frames:
+            written = sync_copying(frames, source, table, Path(out), encode, progress)
+    else:
+        pictures = (_published_pictures if syncer.parity else _pictures)(source, waveform, syncer, settings)
+        with closing(pictures):
+            written = _write(pictures, Path(out), source, encode, progress)
+    notices += [] if written.notice is None else [written.notice]
+    counts = (written.n_frames, written.n_synced)
+    return SyncReport(Path(out), *counts, syncer.name, tuple(notices), engine, written.n_copied)
+
+
+def _gops(source: Source, syncer: LipSyncer, notices: list[str]) -> GopTable | None:
+    """Return where the source may be cut; None, with the reason among the notices, if that is nowhere."""
+    try:
+        if syncer.parity:
+            raise NotCopyableError("the published recipe changes every frame")
+        if source.loops:
+            raise NotCopyableError("frames are shown as long as speech lasts, backwards too")
+        return read_gops(source.path, source.fps)
+    except NotCopyableError as reason:
+        notices.append(nothing_copied(reason))
+        return None
 
 
 def _choose_engine(
@@ -164,8 +191,8 @@ def _write(
     source: Source,
     encode: EncodeOptions,
     progress: Progress | None,
-) -> tuple[int, int]:
-    """Encode all pictures and return how many there are, and how many of them are synced."""
+) -> Written:
+    """Encode all pictures."""
     first = next(pictures)
     height, width = first.shape[:2]
     n_synced = n_faces = 0
@@ -180,20 +207,24 @@ def _write(
             if progress is not None:
                 progress(writer.n_frames, max(source.n_frames_expected, writer.n_frames))
         if n_faces == 0:
-            raise NoFaceError(
-                f"no face in any of the {writer.n_frames} frames of {source.path}; faces must be upright, at "
-                "least 20 pixels and 3 % of the picture high"
-            )
-    return writer.n_frames, n_synced
+            raise no_face_error(source.path, writer.n_frames)
+    return Written(writer.n_frames, n_synced)
+
+
+def _synced(
+    source: Source, waveform: npt.NDArray[np.float32], syncer: LipSyncer, settings: SyncOptions
+) -> Generator[SyncedFrame, None, None]:
+    tracking = TrackingOptions(smooth=settings.smooth)
+    n_ahead = queue_length(source.stream.width, source.stream.height)
+    with closing(read_ahead(source.pictures(), n_ahead)) as pictures:
+        yield from syncer(pictures, waveform, float(source.fps), tracking=tracking)
 
 
 def _pictures(
     source: Source, waveform: npt.NDArray[np.float32], syncer: LipSyncer, settings: SyncOptions
 ) -> Generator[_Picture, None, None]:
-    tracking = TrackingOptions(smooth=settings.smooth)
-    n_ahead = queue_length(source.stream.width, source.stream.height)
-    with closing(read_ahead(source.pictures(), n_ahead)) as pictures:
-        for frame in syncer(pictures, waveform, float(source.fps), tracking=tracking):
+    with closing(_synced(source, waveform, syncer, settings)) as frames:
+        for frame in frames:
             yield _Picture(
                 frame.picture.shape, frame.finished, frame.face is not None, frame.patch is not None
             )

@@ -27,6 +27,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--no-smooth", action="store_true", help="do not smooth face boxes over time")
     parser.add_argument("--crf", type=int, default=18, help="x264 quality, 0 (lossless) to 18")
     parser.add_argument("--preset", default="medium", help="x264 preset")
+    parser.add_argument(
+        "--copy-untouched", action="store_true", help="copy stretches without a synced face bit for bit"
+    )
     parser.add_argument("--parity", action="store_true", help="the published recipe, number for number")
     published = parser.add_argument_group("options of the published script, with --parity")
     published.add_argument("--pads", type=int, nargs=4, default=(0, 10, 0, 0), metavar=tuple("TBLR"))
@@ -71,7 +74,14 @@ def run(args: argparse.Namespace) -> None:
     )
     if recipe != RecipeOptions() and not args.parity:
         raise InvalidInputError("--pads, --box, --static, --resize-factor, --rotate and --crop need --parity")
-    options = SyncOptions(args.length, not args.no_smooth, args.crf, args.preset, recipe)
+    options = SyncOptions(
+        length=args.length,
+        smooth=not args.no_smooth,
+        crf=args.crf,
+        preset=args.preset,
+        copy_untouched=args.copy_untouched,
+        recipe=recipe,
+    )
     syncer = load_syncer(
         args.weights,
         args.device,
@@ -92,4 +102,6 @@ def run(args: argparse.Namespace) -> None:
     for notice in report.notices:
         print(f"note: {notice}")
     seconds = time.monotonic() - began
-    print(f"{report.video}: {report.n_frames} frames, {report.n_synced} of them synced, in {seconds:.1f} s")
+    copied = f", {report.n_copied} copied" if report.n_copied else ""
+    counts = f"{report.n_frames} frames, {report.n_synced} of them synced{copied}"
+    print(f"{report.video}: {counts}, in {seconds:.1f} s")
