@@ -2,9 +2,10 @@
 
 Experts that see 5, 3 and 1 frames; Wav2Lip under each of them, frozen and fine-tuned on fakes; Wav2Lip with
 its visual-quality discriminator; LipGAN; a Speech2Vid-style baseline. All learn from the same clips with the
-same image loss and batch for the same time: every Wav2Lip goes on from one common run with image loss alone,
-LipGAN and Speech2Vid get the time of both phases. Results are safetensors files and ``papers.json``, which
-says what they are. A run that was broken off goes on where it was.
+same image loss, as many images a step, and for as many steps: every Wav2Lip goes on from one common run with
+image loss alone, LipGAN and Speech2Vid get the steps of both phases. The image loss compares how the mouths
+of a clip differ (`losses.motion_loss`): with L1 alone, runs this short copy the reference's mouth. Results
+are safetensors files and ``papers.json``, which says what they are. A run that was broken off goes on.
 """
 
 from __future__ import annotations
@@ -30,16 +31,18 @@ logger = logging.getLogger(__name__)
 
 MANIFEST_NAME = "papers.json"
 IMAGES = "images"
-EXPERT_MINUTES, IMAGE_MINUTES, JUDGED_MINUTES = 10.0, 15.0, 15.0  # on one core at width 0.125
-SYNC_WEIGHT = 0.05  # with one weight for all; the published ones belong to another image loss
+EXPERT_STEPS, IMAGE_STEPS, JUDGED_STEPS = 1000, 700, 250
+# One set for all; the published weights belong to another image loss.
+SYNC_WEIGHT, CONTRAST_WEIGHT, FEATURE_WEIGHT = 0.05, 0.1, 0.1
 
 _EXPERT = TrainConfig(
-    kind="lipsync_expert", steps=1_000_000, learning_rate=1e-3, min_gap_frames=3,
+    kind="lipsync_expert", schedule="steps", learning_rate=1.5e-3, min_gap_frames=3, tensorboard=False,
     geometry_strength=0.4, colour_strength=0.5, sound_strength=0.3,
 )  # fmt: skip
 _GENERATOR = TrainConfig(
-    kind="wav2lip", steps=1_000_000, learning_rate=1e-3, clips_per_step=8, windows_per_clip=1,
-    geometry_strength=0.4, colour_strength=0.5, sound_strength=0.3, blur_reference_share=0.3,
+    kind="wav2lip", schedule="steps", learning_rate=2e-3, clips_per_step=8, windows_per_clip=5,
+    frames_per_window=1, min_gap_frames=5, motion_weight=4.0, shape_weight=0.1, blur_reference_share=0.3,
+    geometry_strength=0.4, colour_strength=0.5, sound_strength=0.2, final_lr_share=0.2, tensorboard=False,
 )  # fmt: skip
 
 
@@ -49,14 +52,14 @@ class System:
 
     Attributes:
         name: its folder, and its file without ``.safetensors``.
-        minutes: length at share 1.
+        steps: length at share 1.
         config: what is trained.
         expert: name of the expert that judges it.
         start_from: name of the run it goes on from.
     """
 
     name: str
-    minutes: float
+    steps: int
     config: TrainConfig
     expert: str = ""
     start_from: str = ""
@@ -80,20 +83,24 @@ class PapersOptions:
 def systems() -> Iterator[System]:
     """Yield the runs in an order in which each finds what it needs."""
     for frames in EXPERT_WINDOWS:
-        yield System(expert_name(frames), EXPERT_MINUTES, replace(_EXPERT, window_frames=frames))
-    yield System(IMAGES, IMAGE_MINUTES, _GENERATOR)
+        yield System(expert_name(frames), EXPERT_STEPS, replace(_EXPERT, window_frames=frames))
+    yield System(IMAGES, IMAGE_STEPS, _GENERATOR)
     # Few people a batch: statistics of the common start are kept, as in the embedded recipe.
-    judged = replace(_GENERATOR, sync_weight=SYNC_WEIGHT, freeze_batch_norm=True)
+    judged = replace(
+        _GENERATOR, clips_per_step=4, windows_per_clip=2, frames_per_window=5, learning_rate=1e-3,
+        sync_weight=SYNC_WEIGHT, contrast_weight=CONTRAST_WEIGHT, feature_weight=FEATURE_WEIGHT,
+        warmup_steps=20, ema_decay=0.98, freeze_batch_norm=True,
+    )  # fmt: skip
     for frames in EXPERT_WINDOWS:
         for finetuned in (False, True):
             config = replace(judged, finetune_expert=finetuned)
-            yield System(wav2lip_name(frames, finetuned), JUDGED_MINUTES, config, expert_name(frames), IMAGES)
+            yield System(wav2lip_name(frames, finetuned), JUDGED_STEPS, config, expert_name(frames), IMAGES)
     gan = replace(judged, kind="wav2lip_gan", adam_beta1=0.5)
-    yield System("wav2lip_gan", JUDGED_MINUTES, gan, expert_name(5), IMAGES)
+    yield System("wav2lip_gan", JUDGED_STEPS, gan, expert_name(5), IMAGES)
     for kind in ("lipgan", "speech2vid"):
         # The middle of 27 columns is on the frame at offset 0, that of 16 at -2.
         config = replace(_GENERATOR, kind=kind, mel_offset_frames=0.0)
-        yield System(kind, IMAGE_MINUTES + JUDGED_MINUTES, config)
+        yield System(kind, IMAGE_STEPS + JUDGED_STEPS, config)
 
 
 def expert_name(window_frames: int, finetuned: bool = False) -> str:
@@ -126,31 +133,29 @@ def train_papers(data: Path, out: Path, options: PapersOptions) -> Path:
     clips = PreparedClips(data)
     for system in systems():
         known = {name: v for name, v in options.changes.items() if name not in ("kind", "window_frames")}
-        config = with_values(replace(system.config, width=options.width), known)
-        checkpoint = out / system.name / CHECKPOINT_NAME
-        minutes = system.minutes * options.share
-        if not _is_done(checkpoint, minutes):
-            logger.info("%s: %.1f minutes", system.name, minutes)
-            _train(replace(system, config=config), clips, out, minutes)
+        steps = max(1, round(system.steps * options.share))
+        config = with_values(replace(system.config, width=options.width, steps=steps), known)
+        if not _is_done(out / system.name / CHECKPOINT_NAME):
+            logger.info("%s: %d steps", system.name, config.steps)
+            _train(replace(system, config=config), clips, out)
         _add_to_manifest(system, out)
     return out / MANIFEST_NAME
 
 
-def _train(system: System, clips: PreparedClips, out: Path, minutes: float) -> None:
+def _train(system: System, clips: PreparedClips, out: Path) -> None:
     folder = out / system.name
     resume = (folder / CHECKPOINT_NAME).exists()
     expert = load_expert(out / system.expert / CHECKPOINT_NAME) if system.expert else None
     task = make_task(system.config, clips, expert)
     start = out / system.start_from / CHECKPOINT_NAME if system.start_from and not resume else None
-    train(task, system.config, folder, max_minutes=minutes, resume=resume, start_from=start)
+    train(task, system.config, folder, resume=resume, start_from=start)
 
 
-def _is_done(checkpoint: Path, minutes: float) -> bool:
+def _is_done(checkpoint: Path) -> bool:
     if not checkpoint.exists():
         return False
     saved = read_checkpoint(checkpoint)
-    progress = saved["progress"]
-    return bool(progress["seconds"] >= 60 * minutes or progress["step"] >= saved["config"]["steps"])
+    return bool(saved["progress"]["step"] >= saved["config"]["steps"])
 
 
 def _add_to_manifest(system: System, out: Path) -> None:
@@ -187,7 +192,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="training data made by python -m lipsync_core preprocess")
     parser.add_argument("--out", type=Path, default=Path("papers"), help="folder for runs and results")
     parser.add_argument("--width", type=float, default=0.125, help="channel multiplier (1: the papers')")
-    parser.add_argument("--share", type=float, default=1.0, help="of the usual three hours; 2: twice as long")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the usual number of steps; 2: twice as many"
+    )
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="KEY=VALUE", help="configuration keys for all runs"
     )
