@@ -12,6 +12,7 @@ from f2f.results import (
     Evaluation,
     FaceStretch,
     FittedSpeech,
+    LipRuntime,
     LipSyncResult,
     MuxResult,
     Placement,
@@ -96,6 +97,7 @@ class LipsEntry(Result):
     n_frames: int
     n_synced: int
     stretches: tuple[FaceStretch, ...]
+    runtime: LipRuntime | None = None
 
 
 class OutputEntry(Result):
@@ -161,6 +163,7 @@ def build_manifest(job: Job) -> Manifest:
             n_frames=job.lips.n_frames,
             n_synced=job.lips.n_synced,
             stretches=job.lips.stretches,
+            runtime=job.lips.runtime,
         ),
         metrics=job.evaluation,
         stages=job.stages,

@@ -147,6 +147,21 @@ class FaceStretch(Result):
     mean_box_height_px: float
 
 
+class LipRuntime(Result):
+    """What ran the lip-sync network, and how far its faces are from those of PyTorch in fp32."""
+
+    name: str
+    """Engine of ``lipsync_core.runtime``."""
+    reason: str
+    """Why this one, as a person would say it."""
+    psnr_db: float | None = None
+    """Peak signal to noise ratio to fp32 on faces of this video; None where nothing differs or is known."""
+    max_difference: float | None = None
+    """Largest difference of any value, in 0...1; None where nothing was measured."""
+    faces_per_s: float | None = None
+    """Measured rate of the network alone."""
+
+
 class LipSyncResult(Result):
     """Result of ``lipsync``: the generated lower faces as lossless patches, not whole frames.
 
@@ -159,6 +174,8 @@ class LipSyncResult(Result):
     stretches: tuple[FaceStretch, ...]
     engine: EngineInfo
     warnings: tuple[str, ...] = ()
+    runtime: LipRuntime | None = None
+    """None where nothing was generated."""
 
 
 class MuxResult(Result):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
@@ -12,11 +13,21 @@ from typing import TYPE_CHECKING
 from f2f.config import LipsyncConfig
 from f2f.engines.status import Choice, EngineStatus, downloads_allowed, package_version
 from f2f.engines.weights import bring_weights, plan_weights, resolve_weights, weights_engine
-from f2f.results import EngineInfo, FaceStretch, FittedSpeech, LipSyncResult, SourceVideo, Transcript
+from f2f.errors import EngineUnavailableError, UsageError
+from f2f.results import (
+    EngineInfo,
+    FaceStretch,
+    FittedSpeech,
+    LipRuntime,
+    LipSyncResult,
+    SourceVideo,
+    Transcript,
+)
 from f2f.stage import StageContext
 
 if TYPE_CHECKING:
     from lipsync_core.inference import LipSyncer, SyncedFrame
+    from lipsync_core.runtime import FaceSource
 
 VERSION = 2
 PAD_S = 0.15
@@ -31,13 +42,14 @@ def plan(config: LipsyncConfig, profile: str, device: str) -> Choice:
     """Decide which weights would move the lips; cheap.
 
     Raises:
-        EngineUnavailableError: the chosen weights are not here and cannot be fetched.
-        UsageError: the given file cannot be used.
+        EngineUnavailableError: the chosen weights are not here and cannot be fetched, or the chosen runtime
+            is not installed.
+        UsageError: the given file or the chosen runtime cannot be used.
     """
-    del device  # faces differ by rounding only
     if config.engine == "none":
         status = EngineStatus("none", ready=True, reason="asked for: lips stay as they are")
         return Choice("none", "none", (status,))
+    _refuse_absent_runtime(config.runtime, device)
     return plan_weights("wav2lip", _choice(config), allow_download=downloads_allowed(profile))
 
 
@@ -61,6 +73,7 @@ def lipsync(
     if config.engine == "none":
         return _untouched(video)
     from lipsync_core.media import queue_length, read_ahead, read_audio, read_pictures
+    from lipsync_core.runtime import FaceSource
 
     syncer, engine = _load(config, context)
     if engine.notice:
@@ -68,6 +81,8 @@ def lipsync(
     fps = Fraction(video.fps)
     active = active_frames(speech_spans(transcript, fitted), fps, video.n_frames)
     waveform = read_audio(fitted_folder / fitted.wav)
+    spoken = [index for index, is_active in enumerate(active) if is_active]
+    runtime = _choose_runtime(syncer, FaceSource(source, fps, spoken, waveform), context) if spoken else None
     stretches = StretchCounter()
     n_ahead = queue_length(video.width, video.height)
     with closing(read_ahead(read_pictures(source, fps=fps), n_ahead)) as frames:
@@ -86,6 +101,7 @@ def lipsync(
         stretches=stretches.finished(),
         engine=engine,
         warnings=warnings,
+        runtime=runtime,
     )
 
 
@@ -198,10 +214,39 @@ def _load(config: LipsyncConfig, context: StageContext) -> tuple[LipSyncer, Engi
     weights = bring_weights(weights, lambda done, total: context.progress(done, total, "bytes"))
     name = str(weights.path) if config.weights else "embedded" if weights.is_embedded else weights.name
     syncer = load_syncer(name, context.device, detector=config.detector, allow_download=False)
-    syncer.batch_size = config.batch_size
+    syncer.batch_size = config.batch_size or syncer.batch_size
+    syncer.use_engine(config.runtime)
     engine = weights_engine(weights)
     detector = type(syncer.detector).__name__
     return syncer, engine.model_copy(update={"detail": f"{engine.detail}; faces found by {detector}"})
+
+
+def _refuse_absent_runtime(runtime: str, device: str) -> None:
+    """Say at once, without loading anything, what `lipsync_core.runtime` would say later."""
+    if not runtime.startswith("openvino"):
+        return
+    if device != "cpu":
+        raise UsageError(f"lipsync.runtime {runtime} runs on the CPU, not on {device}: add --device cpu")
+    if importlib.util.find_spec("openvino") is None:
+        raise EngineUnavailableError(
+            f"lipsync.runtime {runtime} needs the package openvino: pip install openvino"
+        )
+
+
+def _choose_runtime(syncer: LipSyncer, source: FaceSource, context: StageContext) -> LipRuntime:
+    """Let the engine be chosen on faces of the video, and say so unless it is plain torch."""
+    choice = syncer.choose_engine(source)
+    if choice.name != "torch":
+        context.notice(f"lips are generated with {choice}")
+    difference = choice.difference
+    differs = difference is not None and difference.max_abs > 0
+    return LipRuntime(
+        name=choice.name,
+        reason=choice.reason,
+        psnr_db=round(difference.psnr_db, 1) if difference is not None and differs else None,
+        max_difference=None if difference is None else difference.max_abs,
+        faces_per_s=None if choice.faces_per_s is None else round(choice.faces_per_s, 1),
+    )
 
 
 def _choice(config: LipsyncConfig) -> str:

@@ -38,17 +38,17 @@ class EngineChoice:
         name: of the engine.
         reason: in words.
         difference: measured on faces of the video; None where nothing was measured.
-        frames_per_s: measured rate of the network alone, None likewise.
+        faces_per_s: measured rate of the network alone, None likewise.
     """
 
     name: str
     reason: str
     difference: Difference | None = None
-    frames_per_s: float | None = None
+    faces_per_s: float | None = None
 
     def __str__(self) -> str:
         measured = "" if self.difference is None else f"; {self.difference}"
-        rate = "" if self.frames_per_s is None else f"; {self.frames_per_s:.0f} faces/s alone"
+        rate = "" if self.faces_per_s is None else f"; {self.faces_per_s:.0f} faces/s alone"
         return f"{self.name} ({self.reason}{measured}{rate})"
 
 

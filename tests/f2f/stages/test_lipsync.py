@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from f2f.stages.lipsync import StretchCounter, active_frames, lipsync, plan, spe
 from f2f.stages.probe import probe
 from lipsync_core.inference import read_patches
 from lipsync_core.models import Wav2Lip
+from lipsync_core.runtime import ENGINES
 
 FPS = Fraction(25)
 
@@ -37,13 +39,17 @@ def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def synced(
-    source: Path, weights: Path, folder: Path, transcript: Transcript | None = None
+    source: Path,
+    weights: Path,
+    folder: Path,
+    transcript: Transcript | None = None,
+    runtime: str = "auto",
 ) -> tuple[LipSyncResult, list[str], FittedSpeech]:
     video = probe(source, context_in(folder / "probe")[0])
     transcript = transcript or make_transcript()
     fitted = make_fitted(folder, make_translation(transcript), video.duration_s)
     context, listener = context_in(folder / "lipsync", "lipsync")
-    config = LipsyncConfig(weights=weights, detector="centerface", batch_size=4)
+    config = LipsyncConfig(weights=weights, detector="centerface", batch_size=4, runtime=runtime)
     result = lipsync(source, video, transcript, fitted, folder, config, context)
     assert listener.progress[-1] == (video.n_frames, video.n_frames, "frames")
     return result, listener.notices, fitted
@@ -83,6 +89,30 @@ def test_result_names_the_weights(done: tuple[LipSyncResult, list[str], FittedSp
     assert result.engine.name == "wav2lip" and "own.safetensors" in result.engine.detail
     assert "CenterFace" in result.engine.detail
     assert result.engine.notice is None and notices == []
+
+
+def test_result_names_what_ran_the_network(
+    done: tuple[LipSyncResult, list[str], FittedSpeech, Path], lecture: Path, weights: Path, tmp_path: Path
+) -> None:
+    runtime = done[0].runtime
+    assert runtime is not None and runtime.name == "torch" and "compact" in runtime.reason
+    spoken = make_transcript(((0.2, 1.6),))
+    result, notices, _ = synced(lecture, weights, tmp_path, spoken, "torch-bf16")
+    assert result.runtime is not None and result.runtime.name == "torch-bf16"
+    assert result.runtime.psnr_db is not None and result.runtime.max_difference is not None
+    assert 30 < result.runtime.psnr_db < 90 and 0 < result.runtime.max_difference < 0.2
+    assert result.runtime.faces_per_s is not None and result.runtime.faces_per_s > 0
+    assert any("torch-bf16" in line and "dB PSNR to fp32" in line for line in notices)
+    assert LipSyncResult.model_validate_json(result.model_dump_json()) == result
+
+
+def test_runtimes_are_those_of_lipsync_core(monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:
+    assert get_args(LipsyncConfig.model_fields["runtime"].annotation) == ENGINES
+    with pytest.raises(UsageError, match="not on cuda"):
+        plan(LipsyncConfig(weights=weights, runtime="openvino"), "auto", "cuda")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(EngineUnavailableError, match="pip install openvino"):
+        plan(LipsyncConfig(weights=weights, runtime="openvino-int8"), "auto", "cpu")
 
 
 def test_a_video_without_a_face_is_no_error(weights: Path, tmp_path: Path) -> None:

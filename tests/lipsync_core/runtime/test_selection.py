@@ -99,7 +99,7 @@ def test_auto_leaves_out_what_differs_or_is_slower(
     monkeypatch.setattr(selection, "GOOD_DB", 90.0)  # only fp32 is as good as that
     _, choice = choose_engine(EngineRequest(network), make_samples, 1000)
     assert choice.name == "openvino"
-    assert choice.frames_per_s == 12.0
+    assert choice.faces_per_s == 12.0
     set_rates(monkeypatch, {**rates, "openvino": 9.0})
     _, choice = choose_engine(EngineRequest(network), make_samples, 1000)
     assert choice.name == "torch"
@@ -124,7 +124,7 @@ def test_an_engine_asked_for_is_measured(network: nn.Module) -> None:
     assert choice.difference is not None
     assert choice.difference.n_faces == 4
     assert 0 < choice.difference.max_abs < 0.2
-    assert choice.frames_per_s is not None
+    assert choice.faces_per_s is not None
     _, unmeasured = choose_engine(EngineRequest(network, "torch-bf16"), lambda: None)
     assert unmeasured.difference is None
     assert "too few faces" in str(unmeasured)
