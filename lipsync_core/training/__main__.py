@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("config", type=Path, help="YAML or JSON file, see configs/train_*.yaml")
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder made by python -m lipsync_core preprocess"
+        "--data",
+        type=Path,
+        required=True,
+        help="folder made by python -m lipsync_core preprocess, or synthetic for rendered faces",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--max-minutes", type=float, help="training time in all, resumed runs included")
@@ -95,6 +100,7 @@ def run_training(config_path: Path, options: RunOptions) -> None:
     from lipsync_core.training.tasks import make_task
 
     config = with_values(read_config(config_path), options.changes)
+    data = _data_folder(options)
     expert = None
     if config.needs_expert:
         path = options.expert or Path(config.expert_weights)
@@ -104,7 +110,7 @@ def run_training(config_path: Path, options: RunOptions) -> None:
                 f"{str(path)!r} is no file: train it first (configs/train_expert.yaml) and pass --expert FILE"
             )
         expert = load_expert(path)
-    task = make_task(config, PreparedClips(options.data), expert)
+    task = make_task(config, PreparedClips(data), expert)
     train(
         task,
         config,
@@ -113,6 +119,24 @@ def run_training(config_path: Path, options: RunOptions) -> None:
         resume=options.resume,
         start_from=options.start_from,
     )
+
+
+def _data_folder(options: RunOptions) -> Path:
+    """Return the folder of training data; the name ``synthetic`` makes some inside the output folder."""
+    from lipsync_core.training.synthetic import SYNTHETIC, write_synthetic
+
+    if str(options.data) != SYNTHETIC or options.data.is_dir():
+        return options.data
+    folder = options.out / "synthetic-data"
+    if not folder.is_dir() and os.environ.get("RANK", "0") == "0":
+        logging.getLogger(__name__).info("rendering talking faces into %s", folder)
+        options.out.mkdir(parents=True, exist_ok=True)
+        write_synthetic(folder)
+    patience_s = 300.0
+    while not folder.is_dir() and patience_s > 0:  # the first of several processes renders
+        time.sleep(0.2)
+        patience_s -= 0.2
+    return folder
 
 
 if __name__ == "__main__":

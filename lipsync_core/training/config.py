@@ -40,7 +40,7 @@ class TrainConfig:
     learning_rate: float = 1e-3  # peak
     warmup_steps: int = 100  # linear rise to the peak, then a cosine fall to ...
     final_lr_share: float = 0.01  # ... this share of it; 1.0 keeps it constant
-    weight_decay: float = 0.01
+    weight_decay: float = 0.01  # 0 makes AdamW the published Adam
     adam_beta1: float = 0.9  # the published GAN trainer: 0.5
     adam_beta2: float = 0.999
     gradient_norm_limit: float = 5.0  # 0: none, as published
@@ -66,7 +66,7 @@ class TrainConfig:
     val_clips: float = 0.0  # share of the clips never trained on; 0: no validation
     val_by: str = "clip"  # clip | identity: hold out whole people
     validate_early_step: int = 1  # the first validation, so that a wrong set-up shows at once
-    validate_every_steps: int = 1_000
+    validate_every_steps: int = 1_000  # published: 10,000 for the expert, 3,000 for generators
     val_batches: int = 8  # always the same ones
     # Augmentation (see augment.py); 1.0 is the full range, 0.0 none.
     geometry_strength: float = 1.0

@@ -33,12 +33,12 @@ class Phase:
 
 
 PHASES = (
-    Phase("train_expert_easy", 7),
-    Phase("train_expert", 27, "train_expert_easy", "lipsync_expert"),
-    Phase("train_wav2lip_images", 30),
-    Phase("train_wav2lip_motion", 22, "train_wav2lip_images"),
-    Phase("train_wav2lip", 35, "train_wav2lip_motion", "wav2lip"),
-    Phase("train_syncnet", 46, "", "syncnet"),
+    Phase("train_embedded_expert_easy", 7),
+    Phase("train_embedded_expert", 27, "train_embedded_expert_easy", "lipsync_expert"),
+    Phase("train_embedded_wav2lip_images", 30),
+    Phase("train_embedded_wav2lip_motion", 22, "train_embedded_wav2lip_images"),
+    Phase("train_embedded_wav2lip", 35, "train_embedded_wav2lip_motion", "wav2lip"),
+    Phase("train_embedded_syncnet", 46, "", "syncnet"),
 )
 
 
@@ -66,9 +66,8 @@ def make_embedded_weights(clips: Path, work: Path, configs: Path = CONFIGS, shar
         if not _is_done(checkpoint, minutes):
             logger.info("%s: %.0f minutes", phase.name, minutes)
             earlier = work / phase.goes_on_from / CHECKPOINT_NAME if phase.goes_on_from else None
-            options = RunOptions(
-                data, out, minutes, checkpoint.exists(), earlier, work / "train_expert" / CHECKPOINT_NAME
-            )
+            expert = work / "train_embedded_expert" / CHECKPOINT_NAME
+            options = RunOptions(data, out, minutes, checkpoint.exists(), earlier, expert)
             run_training(configs / f"{phase.name}.yaml", options)
         if phase.exported_as:
             written.append(work / f"{phase.exported_as}.safetensors")

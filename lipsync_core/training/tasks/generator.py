@@ -127,6 +127,7 @@ class GeneratorTask(Task):
         pictures = apply_looks(rng, warp_windows(frames, geometries, FACE_PX, FACE_PX), looks, FACE_PX)
         target, reference = pictures[:n_windows], pictures[n_windows:]
         if blurred := [i for i, blur in enumerate(drawn.blurred) if blur]:
+            reference = reference.float()  # bytes where nothing else is drawn
             reference[blurred] = blur_regions(reference[blurred], losses.mouth_region().to(device))
         return {"target": target, "reference": reference.repeat_interleave(per_clip, dim=0)}
 

@@ -58,7 +58,7 @@ class SyncNetTask(Task):
         c = self.config
         # Colour before time, as the first convolution wants it, and channels last in memory for speed.
         frames = batch["faces"].view(-1, WINDOW_FRAMES, 3, HEAD_PX, HEAD_PX).transpose(1, 2)
-        frames = frames.flatten(1, 2)
+        frames = frames.flatten(1, 2).float()
         frames = frames.contiguous(memory_format=torch.channels_last)
         frames = frames.view(len(frames), 3, WINDOW_FRAMES, HEAD_PX, HEAD_PX)
         audio = self.network.forward_audio(batch["mfcc"]).float()

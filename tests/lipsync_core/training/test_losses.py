@@ -96,3 +96,37 @@ def test_feature_loss_vanishes_for_equal_windows_and_trains_the_output():
     assert float(losses.feature_loss(expert, target, target)) == 0.0
     losses.feature_loss(expert, output, target).backward()
     assert float(output.grad.abs().max()) > 0
+
+
+def test_labelled_bce_is_that_of_torch_on_probabilities():
+    cosine, label = torch.tensor([0.9, 0.2, 0.6]), torch.tensor([1.0, 0.0, 0.0])
+    expected = torch.nn.functional.binary_cross_entropy(cosine, label)
+    assert float(losses.labelled_bce(cosine, label)) == pytest.approx(float(expected), rel=1e-5)
+    assert math.isfinite(float(losses.labelled_bce(torch.tensor([1.0000004]), torch.tensor([0.0]))))
+
+
+def test_max_margin_pulls_true_pairs_and_pushes_false_ones_up_to_the_margin():
+    distance = torch.tensor([[[2.0, 7.0], [11.0, 4.0]]])
+    expected = ((4.0 + 16.0) / 2 + (9.0 + 0.0) / 2) / 2
+    assert float(losses.max_margin_loss(distance, 10.0)) == pytest.approx(expected)
+    assert float(losses.max_margin_loss(torch.tensor([[[0.0, 10.0], [12.0, 0.0]]]), 10.0)) == 0.0
+
+
+@pytest.mark.parametrize(("margin", "expected"), [(1.0, 0.25), (2.0, 2.25)])
+def test_contrastive_margin_of_code_and_thesis(margin, expected):
+    distance = torch.tensor([0.5])
+    assert float(losses.contrastive_loss(distance, unsynced=True, margin=margin)) == pytest.approx(expected)
+    assert float(losses.contrastive_loss(distance, unsynced=False, margin=margin)) == pytest.approx(0.25)
+    assert float(losses.contrastive_loss(torch.tensor([1.5]), unsynced=True)) == 0.0
+
+
+def test_adversarial_losses_are_the_formulas_of_code_and_thesis():
+    logits = torch.tensor([[0.3], [-1.2]])
+    fake = logits.sigmoid()
+    ones = torch.ones_like(fake)
+    bce = torch.nn.functional.binary_cross_entropy
+    torch.testing.assert_close(losses.adversarial_loss(logits), bce(fake, ones))
+    torch.testing.assert_close(losses.adversarial_loss(logits, "saturating"), torch.log(1 - fake).mean())
+    real = logits + 2
+    expected = bce(real.sigmoid(), ones) + bce(fake, 0 * ones)
+    torch.testing.assert_close(losses.discriminator_loss(real, logits), expected)
