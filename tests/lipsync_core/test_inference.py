@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +59,7 @@ def make_speech(seconds: float) -> np.ndarray:
     return np.random.default_rng(1).normal(0, 0.1, int(16000 * seconds)).astype(np.float32)
 
 
-def make_syncer(batch_size: int = 4, **options: object) -> tuple[LipSyncer, Recorder]:
+def make_syncer(batch_size: int | None = 4, **options: object) -> tuple[LipSyncer, Recorder]:
     syncer = LipSyncer(Recorder(), detector=FixedDetector(), batch_size=batch_size, **options)  # type: ignore[arg-type]
     assert isinstance(syncer.network, Recorder)
     return syncer, syncer.network
@@ -87,6 +87,58 @@ def test_each_frame_hears_its_own_window(offset: float) -> None:
     expected = np.stack([mel_window(mel, i, 25.0, offset) for i in range(60)])
     assert np.abs(heard - expected).max() < 1e-5
     assert (heard[-1] == -4).all()  # speech ended at frame 50: silence
+
+
+class Delayed:
+    """Stands for a graphics processor: two batches are under way, answers come when they are asked for."""
+
+    name, difference, depth = "delayed", None, 2
+
+    def __init__(self) -> None:
+        self.under_way = self.most = 0
+
+    def submit(self, mel: Tensor, faces: Tensor) -> Callable[[], Tensor]:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+
+        def wait() -> Tensor:
+            self.under_way -= 1
+            return faces[:, 3:]
+
+        return wait
+
+    def generate(self, mel: Tensor, faces: Tensor) -> Tensor:
+        return self.submit(mel, faces)()
+
+
+def test_two_batches_under_way_keep_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = make_frames(30, black=range(9, 14))
+    expected = list(make_syncer()[0](frames, make_speech(1), 25.0))
+    engine = Delayed()
+    monkeypatch.setattr("lipsync_core.inference.build_engine", lambda request, samples: engine)
+    out = list(make_syncer()[0](frames, make_speech(1), 25.0))
+    assert [f.index for f in out] == list(range(30))
+    assert [f.patch is None for f in out] == [f.patch is None for f in expected]
+    assert all(
+        np.array_equal(a.patch.face_bgr, b.patch.face_bgr)
+        for a, b in zip(out, expected, strict=True)
+        if a.patch and b.patch
+    )
+    assert (engine.most, engine.under_way) == (2, 0)
+
+
+def test_engines_are_named_checked_and_built_when_needed() -> None:
+    syncer, recorder = make_syncer()
+    assert syncer.engine.name == "torch"
+    list(syncer(make_frames(2), make_speech(0.2), 25.0))
+    assert len(recorder.mels) == 1
+    with pytest.raises(InvalidInputError, match="openvino-int8"):
+        syncer.use_engine("fastest")
+    assert make_syncer(None)[0].batch_size == 8
+    syncer.use_engine("torch-bf16")
+    assert syncer.engine.name == "torch-bf16"
+    syncer.use_engine("auto")
+    assert syncer.engine.name == "torch"
 
 
 def test_what_the_network_sees() -> None:

@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Everything that is not in the base dependencies (nor needed by them) and might creep in.
 OPTIONAL = (
     "whisper", "transformers", "TTS", "prefect", "pydantic", "typer", "rich", "yaml", "skimage", "librosa",
-    "scipy", "face_alignment", "onnx", "onnxruntime", "pysubs2", "langcodes", "pocketsphinx",
-    "espeakng_loader", "sentencepiece", "f2f", "flows",
+    "matplotlib", "scipy", "face_alignment", "onnx", "onnxruntime", "pysubs2", "langcodes", "pocketsphinx",
+    "espeakng_loader", "sentencepiece", "openvino", "f2f", "flows",
 )  # fmt: skip
 BLOCKED = f"""
 import sys
@@ -149,6 +149,24 @@ def test_a_picture_speaks_as_long_as_the_speech(media: Path, tmp_path: Path) -> 
     arguments[arguments.index("--face") + 1] = str(picture)
     assert main(arguments) == 0
     assert probe_media(out).duration_s == pytest.approx(1.4, abs=0.05)
+
+
+@pytest.mark.parametrize("recipe", [(), ("--parity", "--box", "60", "200", "130", "270")])
+def test_the_engine_and_its_difference_are_stated(
+    media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], recipe: tuple[str, ...]
+) -> None:
+    assert main(sync_args(media, tmp_path / "out.mp4", "--engine", "torch-bf16", *recipe)) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("engine: "))
+    assert line.startswith("engine: torch-bf16 (as asked for; ")
+    assert "dB PSNR to fp32 on" in line
+    assert (tmp_path / "out.mp4").is_file()
+
+
+def test_an_unknown_engine_is_bad_usage(media: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(sync_args(media, media / "never.mp4", "--engine", "tensorrt")) == 2
+    assert "choose one of auto, torch" in capsys.readouterr().err
+    assert main(sync_args(media, media / "never.mp4", "--cuda-graphs")) == 2
+    assert "CUDA" in capsys.readouterr().err
 
 
 def test_parity_follows_the_published_length(
