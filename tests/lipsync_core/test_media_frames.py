@@ -12,7 +12,18 @@ import pytest
 from synthetic import ffmpeg, make_clip
 
 from lipsync_core.errors import MediaError
-from lipsync_core.media import probe_media, read_audio, read_frames, read_frames_backwards
+from lipsync_core.media import (
+    conversion_notice,
+    ffmpeg_path,
+    planar_layout,
+    probe_media,
+    read_audio,
+    read_frames,
+    read_frames_backwards,
+    read_pictures,
+    read_pictures_backwards,
+)
+from lipsync_core.pictures import Yuv420Frame, to_bgr
 
 
 def make_counter(path: Path, n_frames: int, fps: str = "25", *options: str) -> Path:
@@ -143,3 +154,75 @@ def test_leaving_early_ends_the_process(tmp_path: Path, monkeypatch: pytest.Monk
     frames.close()
     assert started
     assert all(process.poll() is not None for process in started)
+
+
+PLANAR = {
+    "plain.mp4": ("320x240", ("-pix_fmt", "yuv420p"), ("bt601", False)),
+    "hd.mp4": ("1280x720", ("-pix_fmt", "yuv420p"), ("bt709", False)),
+    "tagged.mp4": (
+        "320x240",
+        ("-vf", "scale=out_color_matrix=bt709,format=yuv420p,setparams=colorspace=bt709:range=tv"),
+        ("bt709", False),
+    ),
+    "full.mp4": (
+        "320x240",
+        (
+            "-vf",
+            "scale=out_color_matrix=bt709:out_range=pc,format=yuv420p,setparams=colorspace=bt709:range=pc",
+        ),
+        ("bt709", True),
+    ),
+    "photo.avi": ("320x240", ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3"), ("bt601", True)),
+    "odd.mkv": ("320x240", ("-vf", "scale=161:121,format=yuv420p", "-c:v", "ffv1"), ("bt601", False)),
+    "turned.mp4": ("320x240", ("-pix_fmt", "yuv420p"), ("bt601", False)),
+}
+
+
+@pytest.mark.parametrize("name", PLANAR)
+def test_planes_are_the_decoders_own(tmp_path: Path, name: str) -> None:
+    size, options, (matrix, is_full_range) = PLANAR[name]
+    clip = tmp_path / name
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=size={size}:rate=25:duration=0.32,gblur=4", *options, clip)
+    if name == "turned.mp4":
+        straight, clip = clip, tmp_path / "t.mp4"
+        ffmpeg("-display_rotation", "90", "-i", straight, "-c", "copy", clip)
+    video = probe_media(clip).video
+    assert video is not None
+    layout = planar_layout(video)
+    assert layout is not None and conversion_notice(video) is None
+    assert (layout.colour.matrix, layout.colour.is_full_range) == (matrix, is_full_range)
+    frames = list(read_pictures(clip))
+    assert len(frames) == 8
+    command = [ffmpeg_path(), "-v", "error", "-i", str(clip), "-f", "rawvideo", "pipe:1"]
+    decoded = subprocess.run(command, capture_output=True, check=True).stdout
+    assert b"".join(p.tobytes() for f in frames for p in f.planes()) == decoded  # type: ignore[union-attr]
+    for planar, bgr in zip(frames, read_frames(clip), strict=True):
+        difference = to_bgr(planar).astype(int) - bgr
+        assert np.abs(difference).mean() < 2  # ffmpeg takes chroma to lie half a pixel further right
+        assert np.abs(difference.mean(axis=(0, 1))).max() < 1  # no cast
+
+
+@pytest.mark.parametrize("pixels", ["yuv444p", "yuv422p", "yuv420p10le", "gbrp"])
+def test_other_pixels_come_as_bgr(tmp_path: Path, pixels: str) -> None:
+    clip = tmp_path / "c.mkv"
+    codec = "libx264rgb" if pixels == "gbrp" else "libx264"
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=0.12", "-c:v", codec,
+        "-pix_fmt", "bgr24" if pixels == "gbrp" else pixels, clip,
+    )  # fmt: skip
+    video = probe_media(clip).video
+    assert video is not None and video.pixel_format == pixels
+    assert pixels in str(conversion_notice(video))
+    pairs = list(zip(read_pictures(clip), read_frames(clip), strict=True))
+    assert len(pairs) == 3
+    assert all(isinstance(a, np.ndarray) and np.array_equal(a, b) for a, b in pairs)
+
+
+def test_planar_frames_seek_and_go_backwards(tmp_path: Path) -> None:
+    clip = make_counter(tmp_path / "c.mp4", 50)
+    ffmpeg("-i", clip, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "1", tmp_path / "p.mp4")
+    clip = tmp_path / "p.mp4"
+    assert numbers(map(to_bgr, read_pictures(clip, first_frame=29))) == list(range(29, 50))
+    frames = list(read_pictures_backwards(clip, 50))
+    assert all(isinstance(frame, Yuv420Frame) for frame in frames)
+    assert numbers(map(to_bgr, frames)) == list(range(49, -1, -1))

@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 from lipsync_core.errors import InvalidInputError, MediaError
-from lipsync_core.media import EncodeOptions, VideoWriter, probe_media, read_frames, write_wav
+from lipsync_core.media import (
+    EncodeOptions,
+    VideoWriter,
+    planar_layout,
+    probe_media,
+    read_frames,
+    read_pictures,
+    write_wav,
+)
+from lipsync_core.media.planar import PlanarLayout
+from lipsync_core.media.streams import ColourTags
+from lipsync_core.pictures import ColourSpace, Yuv420Frame, frame_bytes, frame_from_bytes
 
 
 def smooth_frame(width: int, height: int, shift: int = 0) -> np.ndarray:
@@ -136,3 +147,59 @@ def test_bad_arguments_are_refused(tmp_path: Path) -> None:
         VideoWriter(tmp_path / "o.mp4", 64, 64, Fraction(25)),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("size", "colour", "tags"),
+    [
+        ((64, 48), ColourSpace("bt601"), ColourTags("tv", "smpte170m", "smpte170m", "smpte170m")),
+        ((64, 48), ColourSpace("bt709", True), ColourTags("pc", "bt709", "bt709", "bt709")),
+        ((64, 48), ColourSpace("bt2020"), ColourTags("tv", "bt2020nc", "bt2020", "bt2020-10")),
+        ((64, 48), ColourSpace("bt601"), ColourTags()),
+        ((63, 47), ColourSpace("bt709"), ColourTags("tv", "bt709", "bt709", "bt709")),
+    ],
+)
+def test_planes_reach_the_encoder_bit_for_bit(
+    tmp_path: Path, size: tuple[int, int], colour: ColourSpace, tags: ColourTags
+) -> None:
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 256, (5, frame_bytes(*size)), dtype=np.uint8)
+    frames = [frame_from_bytes(row, *size, colour) for row in data]
+    options = EncodeOptions(crf=0, preset="ultrafast", layout=PlanarLayout(colour, tags))  # lossless
+    with VideoWriter(tmp_path / "o.mp4", *size, Fraction(25), options) as writer:
+        for frame in frames:
+            writer.write(frame)
+    video = probe_media(tmp_path / "o.mp4").video
+    assert video is not None
+    assert (video.colour_tags, video.pixel_format.replace("yuvj", "yuv")) == (tags, "yuv420p")
+    back = list(read_pictures(tmp_path / "o.mp4"))
+    assert len(back) == 5
+    for wrote, read in zip(frames, back, strict=True):
+        assert isinstance(read, Yuv420Frame)
+        expected = wrote.padded_to_even().planes()
+        assert all(np.array_equal(a, b) for a, b in zip(expected, read.planes(), strict=True))
+
+
+def test_untagged_sources_are_tagged_with_what_players_assume(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "o.mp4", 64, 48, Fraction(25), EncodeOptions()) as writer:
+        writer.write(smooth_frame(64, 48))
+    video = probe_media(tmp_path / "o.mp4").video
+    assert video is not None
+    assert video.colour_tags == ColourTags("tv", "smpte170m", "smpte170m", "smpte170m")
+    assert planar_layout(video) == PlanarLayout(ColourSpace("bt601"), video.colour_tags)
+
+
+def test_the_other_layout_is_refused(tmp_path: Path) -> None:
+    layout = PlanarLayout(ColourSpace("bt709"), ColourTags())
+    planar = frame_from_bytes(np.zeros(frame_bytes(64, 48), np.uint8), 64, 48, layout.colour)
+    other = frame_from_bytes(np.zeros(frame_bytes(64, 48), np.uint8), 64, 48, ColourSpace("bt601"))
+    for options, frame in (
+        (EncodeOptions(), planar),
+        (EncodeOptions(layout=layout), np.zeros((48, 64, 3), np.uint8)),
+        (EncodeOptions(layout=layout), other),
+    ):
+        with (
+            pytest.raises(InvalidInputError, match="this file takes"),
+            VideoWriter(tmp_path / "o.mp4", 64, 48, Fraction(25), options) as writer,
+        ):
+            writer.write(frame)

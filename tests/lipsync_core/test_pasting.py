@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synthetic import astronaut_frame
+from synthetic import astronaut_frame, planar_frame
 
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.faces.geometry import crop_resized
@@ -95,3 +95,27 @@ def test_bad_patches_are_refused() -> None:
             FacePatch(**({"box": (0, 0, 9, 9), "face_bgr": face} | bad))  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="another size"):
         paste(astronaut_frame(), FacePatch((300, 200, 400, 300), face))
+
+
+@pytest.mark.parametrize("box", [BOX, (151, 71, 240, 201)])
+def test_planar_frames_change_only_in_the_lower_face(box: tuple[int, int, int, int]) -> None:
+    frame = planar_frame(astronaut_frame())
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    out = paste(frame, FacePatch(box, noise))
+    x1, y1, x2, y2 = box
+    for plane, before, per_sample in ((out.y, frame.y, 1), (out.u, frame.u, 2), (out.v, frame.v, 2)):
+        rows, cols = np.nonzero(plane != before)
+        assert per_sample * rows.min() >= (y1 + y2) // 2
+        assert per_sample * (rows.max() + 1) <= y2
+        assert per_sample * cols.min() >= x1
+        assert per_sample * (cols.max() + 1) <= x2
+
+
+def test_planar_and_bgr_frames_come_out_the_same() -> None:
+    frame = planar_frame(astronaut_frame())
+    face = np.clip(patch_of(frame.to_bgr()).face_bgr.astype(int) + 15, 0, 255).astype(np.uint8)
+    face[60:75, 35:60] = 30
+    patch = FacePatch(BOX, face)
+    difference = paste(frame, patch).to_bgr().astype(int) - paste(frame.to_bgr(), patch)
+    assert np.abs(difference).mean() < 0.1  # where they differ: colour edges finer than chroma samples
+    assert np.abs(difference[BOX[1] : BOX[3], BOX[0] : BOX[2]]).mean() < 1

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lipsync_core.pictures import ColourSpace, Yuv420Frame
+
 
 def ffmpeg(*args: str | Path) -> None:
     """Run the bundled ffmpeg quietly; raise with its words if it fails."""
@@ -82,3 +84,13 @@ def write_wav(path: Path, waveform: np.ndarray, sample_rate_hz: int) -> Path:
         file.setframerate(sample_rate_hz)
         file.writeframes((np.clip(waveform, -1, 1) * 32767).astype("<i2").tobytes())
     return path
+
+
+def planar_frame(frame_bgr: np.ndarray) -> Yuv420Frame:
+    """Return an even-sized frame as OpenCV makes it planar (BT.601, 16...235)."""
+    import cv2
+
+    height, width = frame_bgr.shape[:2]
+    packed = cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2YUV_I420)
+    chroma = packed[height:].reshape(2, height // 2, width // 2)
+    return Yuv420Frame(packed[:height], chroma[0], chroma[1], ColourSpace("bt601"))
