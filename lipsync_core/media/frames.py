@@ -32,6 +32,11 @@ from lipsync_core.pictures import Picture, frame_bytes, frame_from_bytes
 logger = logging.getLogger(__name__)
 
 SEEK_MARGIN_FRAMES = 12
+INDEXED_CONTAINERS = (
+    "mov",
+    "matroska",
+    "webm",
+)  # in which ffmpeg's seeking ends at or before what is asked for
 BACKWARDS_BLOCK_FRAMES = 36
 
 FrameArray = npt.NDArray[np.uint8]  # (H, W, 3), BGR
@@ -63,14 +68,11 @@ def read_frames(
     Raises:
         MediaError: no video in the file, or not one frame can be decoded.
     """
-    video = _video_stream(path)
-    width, height = size or (video.width, video.height)
-    request = _Request(path, video, width, height, fps or video.fps, first_frame)
-    n_bytes = width * height * 3
-    frames = _read_from(request, "bgr24", n_bytes, None)
+    request = _request(path, fps, size, first_frame)
+    frames = _read_from(request, "bgr24", request.width * request.height * 3, None)
     try:
         for data in frames:
-            yield data.reshape(height, width, 3)
+            yield data.reshape(request.height, request.width, 3)
     finally:
         frames.close()
 
@@ -86,13 +88,11 @@ def read_pictures(
     Raises:
         MediaError: no video in the file, or not one frame can be decoded.
     """
-    video = _video_stream(path)
-    layout = planar_layout(video)
+    request = _request(path, fps, None, first_frame)
+    layout, width, height = planar_layout(request.video), request.width, request.height
     if layout is None:
         yield from read_frames(path, fps=fps, first_frame=first_frame)
         return
-    width, height = video.width, video.height
-    request = _Request(path, video, width, height, fps or video.fps, first_frame)
     # The pixel format that is taken for full range keeps ffmpeg from narrowing it.
     pixels = "yuvj420p" if layout.colour.is_full_range else "yuv420p"
     frames = _read_from(request, pixels, frame_bytes(width, height), layout)
@@ -113,21 +113,27 @@ class _Request:
     height: int
     fps: Fraction
     first_frame: int
+    has_index: bool
 
 
-def _video_stream(path: Path | str) -> VideoStream:
+def _request(
+    path: Path | str, fps: Fraction | None, size: tuple[int, int] | None, first_frame: int
+) -> _Request:
     info = probe_media(path)
     if info.video is None:
         raise MediaError(f"{path} holds no video; give a file with moving pictures")
-    return info.video
+    width, height = size or (info.video.width, info.video.height)
+    has_index = any(name in INDEXED_CONTAINERS for name in info.container.split(","))
+    return _Request(path, info.video, width, height, fps or info.video.fps, first_frame, has_index)
 
 
 def _read_from(
     request: _Request, pixels: str, n_bytes: int, layout: PlanarLayout | None
 ) -> Generator[npt.NDArray[np.uint8], None, None]:
     """Yield the raw bytes of the frames from ``first_frame`` on."""
-    # Seeking ends a little early, for the frames that are still shown when the wanted one is due.
-    start = max(0, request.first_frame - SEEK_MARGIN_FRAMES)
+    # Seeking ends a little early, for the frames that are still shown when the wanted one is due. Without an
+    # index (transport streams) it may end too late: then everything before is decoded.
+    start = max(0, request.first_frame - SEEK_MARGIN_FRAMES) if request.has_index else 0
     half_frame_s = 1 / (2 * request.fps)
     seek = ["-ss", f"{float(start / request.fps - half_frame_s):.6f}"] if start else []
     lead_s = float(half_frame_s) if start else 0.0

@@ -52,8 +52,9 @@ def test_frames_belong_to_the_caller(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 1, 11, 12, 13, 30, 59])
-def test_seeking_is_exact(tmp_path: Path, first: int) -> None:
-    clip = make_counter(tmp_path / "c.mkv", 60, "30000/1001")
+@pytest.mark.parametrize("name", ["c.mkv", "c.mp4", "c.ts"])
+def test_seeking_is_exact(tmp_path: Path, first: int, name: str) -> None:
+    clip = make_counter(tmp_path / name, 60, "30000/1001")
     assert numbers(read_frames(clip, first_frame=first)) == list(range(first, 60))
 
 
