@@ -82,6 +82,8 @@ class MuxConfig(_Section):
     audio_bitrate_kbps: int = Field(default=160, ge=128, le=512)
     mark: bool = True
     """Show the small visible mark; the metadata that says "synthetic" is always written."""
+    copy_untouched: bool = False
+    """Without the mark: copy parts without new lips bit for bit, where the source's encoding allows it."""
 
 
 class EvaluateConfig(_Section):

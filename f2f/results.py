@@ -187,6 +187,8 @@ class MuxResult(Result):
     source_subtitles: str | None = None
     """SRT at the source's own times."""
     n_frames: int
+    n_copied: int = 0
+    """Frames whose encoding is the source's, bit for bit."""
     duration_s: float
     size_bytes: int
     engine: EngineInfo

@@ -151,6 +151,16 @@ def read_patches(path: Path | str) -> Generator[tuple[int, FacePatch], None, Non
         rows.close()
 
 
+def read_patch_frames(path: Path | str) -> Generator[int, None, None]:
+    """Yield the frame indices of a patch video, from its table alone.
+
+    Raises:
+        MediaError: the table is missing or damaged.
+    """
+    for row in _read_table(table_path(path)):
+        yield row.frame
+
+
 @dataclass(frozen=True)
 class _Row:
     """One line of the table."""

@@ -31,6 +31,7 @@ from f2f.tracks import Tracks
 
 if TYPE_CHECKING:
     from lipsync_core.inference import FacePatch
+    from lipsync_core.media import EncodeOptions
     from lipsync_core.pictures import Picture
 
 VERSION = 2
@@ -67,15 +68,7 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
         StageError: the source yields no frame any more.
         MediaError: ffmpeg fails; nothing is left under the result's name.
     """
-    from lipsync_core.media import (
-        BackgroundWriter,
-        EncodeOptions,
-        VideoWriter,
-        conversion_notice,
-        planar_layout,
-        probe_media,
-        queue_length,
-    )
+    from lipsync_core.media import EncodeOptions, conversion_notice, planar_layout, probe_media
 
     fps = Fraction(inputs.video.fps)
     n_frames = inputs.video.n_frames + math.ceil(round(inputs.fitted.overflow_s * fps, 3))
@@ -95,23 +88,67 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
         output_args=tracks.output_args(),
     )
     path = context.folder / _VIDEO_NAME
-    size = (inputs.video.width, inputs.video.height)
-    with (
-        contextlib.closing(_composed(inputs, config, fps, n_frames)) as frames,
-        BackgroundWriter(VideoWriter(path, *size, fps, options), queue_length(*size)) as writer,
-    ):
-        for done, frame in enumerate(frames, start=1):
-            writer.write(frame)
-            context.progress(done, n_frames, "frames")
+    n_copied = _copy_untouched(inputs, config, options, n_frames, context) if config.copy_untouched else 0
+    if n_copied == 0:
+        _encode_all(inputs, config, options, n_frames, context)
     return MuxResult(
         video=_VIDEO_NAME,
         target_subtitles=subtitles.target.name if subtitles.target else None,
         source_subtitles=subtitles.source.name if subtitles.source else None,
         n_frames=n_frames,
+        n_copied=n_copied,
         duration_s=float(n_frames / fps),
         size_bytes=path.stat().st_size,
         engine=_engine(config),
     )
+
+
+def _encode_all(
+    inputs: MuxInputs, config: MuxConfig, options: EncodeOptions, n_frames: int, context: StageContext
+) -> None:
+    from lipsync_core.media import BackgroundWriter, VideoWriter, queue_length
+
+    size, fps = (inputs.video.width, inputs.video.height), Fraction(inputs.video.fps)
+    writer = VideoWriter(context.folder / _VIDEO_NAME, *size, fps, options)
+    with (
+        contextlib.closing(_composed(inputs, config, fps, n_frames)) as frames,
+        BackgroundWriter(writer, queue_length(*size)) as background,
+    ):
+        for done, frame in enumerate(frames, start=1):
+            background.write(frame)
+            context.progress(done, n_frames, "frames")
+
+
+def _copy_untouched(
+    inputs: MuxInputs, config: MuxConfig, options: EncodeOptions, n_frames: int, context: StageContext
+) -> int:
+    """Write the video with parts of the source copied; return how many frames were (0: nothing written)."""
+    from lipsync_core.copying import nothing_copied, plan_joining, write_joined
+    from lipsync_core.inference import read_patches
+    from lipsync_core.media.gops import NotCopyableError, read_gops
+    from lipsync_core.patches import read_patch_frames
+
+    lips = None if inputs.lips.patches is None else inputs.lips_folder / inputs.lips.patches
+    fps = Fraction(inputs.video.fps)
+    changed = bytearray(inputs.video.n_frames)
+    for index in read_patch_frames(lips) if lips else ():
+        changed[index] = True
+    try:
+        if config.mark:
+            raise NotCopyableError("the mark is drawn on every frame: set mux.mark to false")
+        plan = plan_joining(inputs.source, fps, read_gops(inputs.source, fps), changed, n_frames)
+    except NotCopyableError as reason:
+        context.notice(nothing_copied(reason))
+        return 0
+    patches = read_patches(lips) if lips else iter(())
+    write_joined(
+        context.folder / _VIDEO_NAME,
+        plan,
+        patches,
+        options,
+        lambda done: context.progress(done, n_frames, "frames"),
+    )
+    return plan.n_copied
 
 
 def compose_frames(
