@@ -106,8 +106,11 @@ class _Run:
                 if monitor is not None:
                     monitor.note(figures)
                     self._report(monitor)
+            if monitor is not None and monitor.has_news:
+                monitor.report(progress.step, progress.seconds, self._done())
         if state.processes.is_first:
             state.save(self.out / CHECKPOINT_NAME)
+            logger.info("step %d saved in %s", progress.step, self.out / CHECKPOINT_NAME)
 
     def _is_over(self) -> bool:
         progress, limit = self.state.progress, self.max_minutes

@@ -50,6 +50,11 @@ class Monitor:
         for name, value in figures.items():
             self._sums.setdefault(name, []).append(value)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether steps were done since the last report."""
+        return bool(self._sums)
+
     def report(self, step: int, seconds: float, share: float) -> None:
         """Show and log the mean figures since the last report."""
         means = {name: float(np.mean(values)) for name, values in self._sums.items()}
