@@ -22,13 +22,14 @@ for name in ("checkpoint_path", "face", "audio", "outfile"):
 parser.add_argument("--box", nargs="+", type=int, default=[-1, -1, -1, -1])
 args = parser.parse_args()
 state = torch.load(args.checkpoint_path, weights_only=True)["state_dict"]
-assert state["output_block.1.weight"].shape == (3, 32, 1, 1)
+assert state["output_block.1.weight"].shape == (3, 8, 1, 1)  # the width asked for
 assert Path("temp").is_dir()
 print("box", args.box)
 Path("boxes.txt").open("a").write(f"{args.box}\\n")
 held = bytearray(150_000_000)
 held[::4096] = bytes(len(held[::4096]))
-subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y", "-i", args.face, "-i", args.audio,
+ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+subprocess.run([ffmpeg, "-loglevel", "error", "-y", "-i", args.face, "-i", args.audio,
     "-map", "0:v", "-map", "1:a", "-crf", "40", "-preset", "ultrafast", args.outfile], check=True)
 """
 
@@ -56,7 +57,20 @@ def rows_of(printed: str) -> list[dict[str, str]]:
 def test_both_sides_are_run_and_compared(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "inference.py").write_text(STAND_IN)
     done = run_bench(
-        tmp_path, clip, clip, "--engines", "torch", "--preset", "ultrafast", "--box", 60, 200, 130, 270
+        tmp_path,
+        clip,
+        clip,
+        "--width",
+        "0.25",
+        "--engines",
+        "torch",
+        "--preset",
+        "ultrafast",
+        "--box",
+        60,
+        200,
+        130,
+        270,
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "boxes.txt").read_text().splitlines() == ["[60, 200, 130, 270]", "[-1, -1, -1, -1]"]
@@ -83,6 +97,6 @@ def test_a_failing_script_is_quoted_and_a_missing_one_named(clip: Path, tmp_path
     assert missing.returncode == 2
     assert "no inference.py" in missing.stderr
     (tmp_path / "inference.py").write_text("raise SystemExit('CUDA is wanted')")
-    failing = run_bench(tmp_path, clip, clip, "--box", 60, 200, 130, 270)
+    failing = run_bench(tmp_path, clip, clip, "--width", 0.25, "--box", 60, 200, 130, 270)
     assert failing.returncode == 1
     assert "CUDA is wanted" in failing.stderr
