@@ -7,8 +7,8 @@
 CLIPS is a folder of clips that were not trained on (``person/clip.mkv``). Pairs of speech and picture are
 drawn from it as ``make-pairs`` does; every generator makes the same ones. ``real`` are the pictures of the
 list with their own sound. Everything measured is kept in DIR: a run that was interrupted goes on there, and a
-system trained meanwhile is added. A clip of GRID begins and ends in silence; off-sync accuracy is printed over
-the windows that contain speech and over all.
+system trained meanwhile is added. A clip of GRID begins and ends in silence; off-sync accuracy is printed
+over the windows that contain speech and over all.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ PUBLISHED_EXPERTS = {
     (5, False): ("91.6 %", "6.386", "7.789"),
 }
 CAUTION = (
-    "Absolute numbers are not comparable with the published ones: other clips, an own SyncNet ({syncnet}) and "
-    "an own Fréchet distance ({frechet}). What can be compared is the order of the rows."
+    "Absolute numbers are not comparable with the published ones: other clips, SyncNet weights {syncnet}, "
+    "and for Fréchet the {frechet}. What can be compared is the order of the rows."
 )
 
 
