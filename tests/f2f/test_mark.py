@@ -4,9 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from synthetic import astronaut_frame
+from synthetic import astronaut_frame, planar_frame
 
 from f2f.mark import apply_mark, make_mark, mark_words
+from lipsync_core.pictures import ColourSpace, Yuv420Frame, frame_bytes, frame_from_bytes
 
 SIZES = [(384, 288), (1920, 1080), (720, 1280), (161, 121)]
 
@@ -58,3 +59,33 @@ def test_words_name_the_language() -> None:
     assert mark_words("pt-BR") == ("AI-dubbed", "PT-BR")
     narrow, wide = make_mark(1280, 720, mark_words("hi")), make_mark(1280, 720, mark_words("zh-Hans"))
     assert wide.keep.shape[1] > narrow.keep.shape[1]
+
+
+@pytest.mark.parametrize(("width", "height"), [(384, 288), (1280, 720), (161, 121), (2, 2), (16, 16)])
+@pytest.mark.parametrize("is_full_range", [False, True])
+def test_planar_frames_change_only_in_the_corner(width: int, height: int, is_full_range: bool) -> None:
+    data = np.random.default_rng(0).integers(16, 236, frame_bytes(width, height)).astype(np.uint8)
+    frame = frame_from_bytes(data, width, height, ColourSpace("bt709", is_full_range))
+    kept = data.copy()
+    mark = make_mark(width, height, mark_words("hi"))
+    marked = apply_mark(frame, mark)
+    assert isinstance(marked, Yuv420Frame) and np.array_equal(data, kept), "the input must not be changed"
+    x1, y1, x2, y2 = mark.box
+    for before, after, per_sample in zip(frame.planes(), marked.planes(), (1, 2, 2), strict=True):
+        outside = np.ones(before.shape, bool)
+        outside[y1 // per_sample : -(-y2 // per_sample), x1 // per_sample : -(-x2 // per_sample)] = False
+        assert np.array_equal(before[outside], after[outside])
+    assert (frame.y[y1:y2, x1:x2] != marked.y[y1:y2, x1:x2]).mean() > 0.2 or width < 100
+
+
+def test_planar_and_bgr_frames_are_marked_alike() -> None:
+    frame = planar_frame(astronaut_frame(1280, 720))
+    mark = make_mark(1280, 720, mark_words("hi"))
+    marked = apply_mark(frame, mark)
+    assert isinstance(marked, Yuv420Frame)
+    expected = apply_mark(frame.to_bgr(), mark)
+    assert isinstance(expected, np.ndarray)
+    x1, y1, x2, y2 = mark.box
+    difference = (marked.to_bgr().astype(int) - expected)[y1:y2, x1:x2]
+    assert np.abs(difference).mean() < 1.5
+    assert np.abs(difference.mean(axis=(0, 1))).max() < 0.5

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from synthetic import astronaut_frame, ffmpeg, make_clip, write_wav
 
 from f2f.config import MuxConfig
 from f2f.errors import StageError
-from f2f.mark import make_mark, mark_words
-from f2f.results import MuxResult
+from f2f.mark import apply_mark, make_mark, mark_words
+from f2f.results import LipSyncResult, MuxResult
 from f2f.stages.mux import MuxInputs, compose_frames, mux
 from f2f.stages.probe import probe
 from lipsync_core.errors import LipSyncError
 from lipsync_core.inference import FacePatch, PatchWriter, paste, read_patches
-from lipsync_core.media import ffmpeg_path, probe_media, read_audio, read_frames
+from lipsync_core.media import ffmpeg_path, probe_media, read_audio, read_frames, read_pictures
+from lipsync_core.pictures import Yuv420Frame
 
 FAST = MuxConfig(preset="ultrafast")
 TONE_HZ, DUB_HZ = 300, 700
@@ -285,3 +287,86 @@ def test_cues_beyond_the_end_are_clipped(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", 1.0)
     output, _, _ = muxed(source, tmp_path)  # its second segment lies at 1.2 s, behind the end
     assert probe_media(output).duration_s == pytest.approx(probe_media(source).duration_s, abs=0.04)
+
+
+def planes_equal(one: object, other: object) -> bool:
+    assert isinstance(one, Yuv420Frame) and isinstance(other, Yuv420Frame)
+    return all(np.array_equal(a, b) for a, b in zip(one.planes(), other.planes(), strict=True))
+
+
+def test_planes_pass_bit_exact_to_the_encoder(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mp4", 0.6)
+    output, _, _ = muxed(source, tmp_path, MuxConfig(preset="ultrafast", crf=0, mark=False))  # lossless
+    pairs = list(zip(read_pictures(source), read_pictures(output), strict=True))
+    assert len(pairs) == 15 and all(planes_equal(a, b) for a, b in pairs)
+
+
+def test_the_mark_is_on_every_frame_of_the_file(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.mp4", 0.6)
+    output, _, _ = muxed(source, tmp_path, MuxConfig(preset="ultrafast", crf=0))
+    mark = make_mark(320, 240, mark_words("hi"))
+    pairs = list(zip(read_pictures(source), read_pictures(output), strict=True))
+    assert len(pairs) == 15
+    assert all(planes_equal(apply_mark(before, mark), after) for before, after in pairs)
+
+
+@pytest.fixture
+def grouped(tmp_path: Path) -> Path:
+    """60 frames in closed groups of ten."""
+    raw, source = make_clip(tmp_path / "raw.mp4", 2.4), tmp_path / "a.mp4"
+    ffmpeg("-i", raw, "-g", "10", "-sc_threshold", "0", "-c:a", "copy", source)
+    return source
+
+
+def with_lips(inputs: MuxInputs, folder: Path, frames: tuple[int, ...]) -> MuxInputs:
+    face = np.random.default_rng(0).integers(0, 255, (96, 96, 3)).astype(np.uint8)
+    with PatchWriter(folder / "patches.mkv", Fraction(25)) as writer:
+        for frame in frames:
+            writer.write(frame, FacePatch((100, 60, 200, 180), face, 1.0))
+    lips = LipSyncResult(
+        patches="patches.mkv", n_frames=60, n_synced=len(frames), stretches=(), engine=inputs.lips.engine
+    )
+    return replace(inputs, lips=lips, lips_folder=folder)
+
+
+@pytest.mark.parametrize("overflow_s", [0.0, 0.5])
+def test_parts_without_new_lips_are_copied(grouped: Path, tmp_path: Path, overflow_s: float) -> None:
+    config = MuxConfig(preset="ultrafast", mark=False, copy_untouched=True)
+    _, _, inputs = muxed(grouped, tmp_path, config, overflow_s=overflow_s)
+    inputs = with_lips(inputs, tmp_path, (13, 14, 31))
+    context, listener = context_in(tmp_path / "again", "mux")
+    result = mux(inputs, config, context)
+    assert result.n_frames == 60 + (13 if overflow_s else 0)
+    assert result.n_copied == (30 if overflow_s else 40)  # the last group goes on where frames are held
+    assert listener.notices == [] and listener.progress[-1] == (result.n_frames, result.n_frames, "frames")
+    output = tmp_path / "again" / result.video
+    frames, originals = list(read_pictures(output)), list(read_pictures(grouped))
+    assert len(frames) == opencv_frames(output) == result.n_frames
+    for number, (frame, original) in enumerate(zip(frames, originals, strict=False)):
+        is_encoded = 10 <= number < 20 or 30 <= number < 40 or (overflow_s > 0 and number >= 50)
+        assert is_encoded or planes_equal(frame, original)
+        assert isinstance(frame, Yuv420Frame) and isinstance(original, Yuv420Frame)
+        lower = np.abs(frame.y[130:160, 130:170].astype(int) - original.y[130:160, 130:170]).mean()
+        assert (lower > 15) == (number in (13, 14, 31))
+    assert [audio.language for audio in probe_media(output).audio] == ["hin", "eng"]
+    assert complaints(output) == ""
+    assert probe_media(output).duration_s == pytest.approx(
+        probe_media(grouped).duration_s + overflow_s, abs=0.05
+    )
+
+
+def test_with_the_mark_nothing_can_be_copied(grouped: Path, tmp_path: Path) -> None:
+    _, _, inputs = muxed(grouped, tmp_path)
+    context, listener = context_in(tmp_path / "again", "mux")
+    result = mux(inputs, MuxConfig(preset="ultrafast", copy_untouched=True), context)
+    assert result.n_copied == 0 and opencv_frames(tmp_path / "again" / result.video) == 60
+    assert "set mux.mark to false" in listener.notices[0]
+
+
+def test_other_pixels_are_converted_and_said(tmp_path: Path) -> None:
+    source = tmp_path / "a.mkv"
+    ffmpeg("-i", make_clip(tmp_path / "raw.mp4", 0.6), "-pix_fmt", "yuv422p", source)
+    _, _, inputs = muxed(source, tmp_path)
+    context, listener = context_in(tmp_path / "again", "mux")
+    mux(inputs, FAST, context)
+    assert "yuv422p" in listener.notices[0]
