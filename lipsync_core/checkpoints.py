@@ -126,7 +126,9 @@ def load_recognised(
 
 def _built(kind: ModelKind, state: dict[str, Tensor], path: Path, metadata: Mapping[str, str]) -> nn.Module:
     try:
-        network = kind.build(_width_of(kind, state, path, metadata), **kind.options(state))
+        # On the meta device nothing is drawn that would be overwritten at once: half a second at width 1.
+        with torch.device("meta"):
+            network = kind.build(_width_of(kind, state, path, metadata), **kind.options(state))
     except ValueError as error:  # window_frames that no expert has
         raise CheckpointError(f"{path} does not fit the {kind.name} network: {error}") from error
     _fill(network, state, path, kind.name)
@@ -166,11 +168,11 @@ def _width_of(kind: ModelKind, state: Mapping[str, Tensor], path: Path, metadata
 
 
 def _fill(network: nn.Module, state: dict[str, Tensor], path: Path, kind: str) -> None:
-    """Load strictly; only absent batch counters are forgiven."""
+    """Fill a network that is on the meta device, strictly; only absent batch counters are forgiven."""
     own = network.state_dict()
     for key, value in own.items():
         if key.endswith(_COUNTER):
-            state.setdefault(key, torch.zeros_like(value))
+            state.setdefault(key, torch.zeros(value.shape, dtype=value.dtype))
     complaints = {
         "missing": [k for k in own if k not in state],
         "unexpected": [k for k in state if k not in own],
@@ -185,4 +187,5 @@ def _fill(network: nn.Module, state: dict[str, Tensor], path: Path, kind: str) -
         raise CheckpointError(
             f"{path} does not fit the {kind} network: {'; '.join(said)}. Choose weights made for {kind}"
         )
-    network.load_state_dict(state, strict=True)
+    typed = {key: state[key].to(value.dtype) for key, value in own.items()}
+    network.load_state_dict(typed, strict=True, assign=True)

@@ -6,7 +6,7 @@ import copy
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
@@ -15,17 +15,37 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     Filters are laid out channels last, which CPUs convolve faster. Outputs differ from the original's by
     rounding only (about 1e-6). Networks without such pairs come back as plain copies.
     """
-    folded = copy.deepcopy(network).eval()
+    # Tensors are shared at first, and each is replaced below: no weight is copied only to be thrown away.
+    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    folded = copy.deepcopy(network, shared).eval()
     for module in folded.modules():
         if not isinstance(module, nn.Sequential) or len(module) < 2:
             continue
         for i in range(len(module) - 1):
             convolution, norm = module[i], module[i + 1]
             if isinstance(norm, nn.BatchNorm2d) and isinstance(convolution, (nn.Conv2d, nn.ConvTranspose2d)):
-                is_transposed = isinstance(convolution, nn.ConvTranspose2d)
-                module[i] = fuse_conv_bn_eval(convolution, norm, transpose=is_transposed)
+                _fold(convolution, norm)
                 module[i + 1] = nn.Identity()
-    for parameter in folded.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    for module in folded.modules():
+        _own(module, shared)
     return folded.requires_grad_(False)
+
+
+def _fold(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> None:
+    """Give the convolution new tensors that do the work of both."""
+    assert norm.running_mean is not None and norm.running_var is not None  # all of ours track them
+    convolution.weight, convolution.bias = fuse_conv_bn_weights(
+        convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.eps,
+        norm.weight, norm.bias, transpose=isinstance(convolution, nn.ConvTranspose2d),
+    )  # fmt: skip
+
+
+def _own(module: nn.Module, shared: dict[int, torch.Tensor]) -> None:
+    """Copy what is still shared, and lay out filters channels last."""
+    for name, parameter in module.named_parameters(recurse=False):
+        layout = torch.channels_last if parameter.dim() == 4 else torch.contiguous_format
+        values = parameter.detach().clone() if id(parameter) in shared else parameter.detach()
+        module.register_parameter(name, nn.Parameter(values.contiguous(memory_format=layout)))
+    for name, values in module.named_buffers(recurse=False):
+        if id(values) in shared:
+            module.register_buffer(name, values.detach().clone())
