@@ -26,17 +26,14 @@ import numpy as np
 from lipsync_core.containers import sha256_of
 from lipsync_core.errors import InvalidInputError, LipSyncError
 from lipsync_core.inference import LipSyncer
-from lipsync_core.loading import load
 from lipsync_core.metrics.face_sets import Frechet
 from lipsync_core.metrics.features import FaceFeatures, load_features
 from lipsync_core.metrics.tables import write_json
-from lipsync_core.pair_scores import PairJudge, PairRun, PairScore, Way
+from lipsync_core.pair_scores import PairJudge, PairRun, PairScore, Way, load_generator, load_meter
 from lipsync_core.pairs import Pair, draw_pairs, list_media, pairs_text, read_pairs
-from lipsync_core.scoring import LoadedSyncNet, load_syncnet
 from lipsync_core.training.expert_report import ExpertOptions, report_expert
 from lipsync_core.training.papers import MANIFEST_NAME, expert_name, wav2lip_name
 from lipsync_core.training.prepare import prepare
-from lipsync_core.weights import fetch, resolve
 
 # LSE-D, LSE-C, FID on LRS2 (thesis table 3.2); unsynced: random pairs of ReSyncED (table 3.3).
 PUBLISHED_SYSTEMS = {
@@ -82,8 +79,7 @@ class Tables:
         self.args = args
         self.manifest: dict[str, dict[str, Any]] = read_manifest(args.papers)
         self.pairs = kept_pairs(args.clips, args.out / "pairs.txt", args.count, args.seed)
-        self.syncnet: LoadedSyncNet = load_syncnet(args.syncnet, args.device)
-        self.syncnet_sha256 = sha256_of(fetch(resolve("syncnet", args.syncnet, allow_download=False)))
+        self.syncnet, self.syncnet_sha256 = load_meter(args.syncnet, args.device)
         self.features: FaceFeatures = load_features(args.device)
         self._rows: dict[str, Row | None] = {}
 
@@ -102,10 +98,7 @@ class Tables:
             judge = self._judge("unsynced")
         elif name in self.manifest:
             file = self.args.papers / self.manifest[name]["file"]
-            syncer = load(str(file), self.args.device, allow_download=False)
-            if not isinstance(syncer, LipSyncer):
-                raise InvalidInputError(f"{file} is a {type(syncer).__name__}, which makes no faces")
-            judge = self._judge("generated", syncer, sha256_of(file))
+            judge = self._judge("generated", *load_generator(str(file), self.args.device))
         else:
             return None
         run = PairRun(self.args.out / name, judge)

@@ -21,15 +21,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.audio import SAMPLE_RATE_HZ
+from lipsync_core.containers import sha256_of
 from lipsync_core.errors import InvalidInputError, LipSyncError
 from lipsync_core.faces.geometry import Box, FrameArray
 from lipsync_core.inference import LipSyncer
+from lipsync_core.loading import load
 from lipsync_core.media import read_audio, read_frames
 from lipsync_core.metrics.face_sets import FEATURES_EVERY_FRAMES, FaceSets, Frechet, face_crops
 from lipsync_core.metrics.features import FaceFeatures
 from lipsync_core.pairs import Pair, find_audio, find_video
-from lipsync_core.scoring import MIN_TRACK_FRAMES, LoadedSyncNet, Mode, VideoScore, score_frames
+from lipsync_core.scoring import MIN_TRACK_FRAMES, LoadedSyncNet, Mode, VideoScore, load_syncnet, score_frames
 from lipsync_core.syncnet_meter import FPS
+from lipsync_core.weights import fetch, resolve
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,37 @@ Way = Literal["generated", "unsynced", "real"]
 """What is scored: the generated picture, the picture as it is under the foreign speech, or the picture with
 its own sound."""
 RESULTS_FILE = "pairs.jsonl"
+
+
+def load_generator(weights: str, device: str = "cpu") -> tuple[LipSyncer, str]:
+    """Return a generator of any kind, and the SHA-256 of its file; nothing is downloaded.
+
+    Args:
+        weights: auto, embedded, a name, or a file.
+        device: torch device.
+
+    Raises:
+        InvalidInputError: the weights are not a generator's.
+        MissingModelError: the weights are not here.
+    """
+    syncer = load(weights, device, allow_download=False)
+    if not isinstance(syncer, LipSyncer):
+        raise InvalidInputError(f"{weights} is a {type(syncer).__name__}, which makes no faces")
+    return syncer, _sha256_of("wav2lip", weights)
+
+
+def load_meter(syncnet: str, device: str = "cpu") -> tuple[LoadedSyncNet, str]:
+    """Return a SyncNet, and the SHA-256 of its file; nothing is downloaded.
+
+    Raises:
+        MissingModelError: the weights are not here.
+    """
+    return load_syncnet(syncnet, device), _sha256_of("syncnet", syncnet)
+
+
+def _sha256_of(kind: str, choice: str) -> str:
+    path = Path(choice)
+    return sha256_of(path if path.is_file() else fetch(resolve(kind, choice, allow_download=False)))
 
 
 @dataclass(frozen=True)

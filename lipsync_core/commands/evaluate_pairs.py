@@ -71,18 +71,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _judge(args: argparse.Namespace) -> Any:
-    from lipsync_core.containers import sha256_of
     from lipsync_core.inference import refuse_absent_device
     from lipsync_core.metrics.features import load_features
-    from lipsync_core.pair_scores import PairJudge
-    from lipsync_core.scoring import load_syncnet
-    from lipsync_core.weights import fetch, resolve
+    from lipsync_core.pair_scores import PairJudge, load_generator, load_meter
 
     refuse_absent_device(args.device)
-    syncnet = load_syncnet(args.syncnet, args.device)
+    syncnet, syncnet_sha256 = load_meter(args.syncnet, args.device)
     settings: dict[str, Any] = {
         "syncnet": syncnet,
-        "syncnet_sha256": sha256_of(fetch(resolve("syncnet", args.syncnet, allow_download=False))),
+        "syncnet_sha256": syncnet_sha256,
         "mode": "whole_frame" if args.whole_frame else "track",
         "min_track_frames": args.min_track_frames,
     }
@@ -92,27 +89,6 @@ def _judge(args: argparse.Namespace) -> Any:
     return PairJudge(
         "generated", syncer=syncer, weights_sha256=sha256, features=load_features(args.device), **settings
     )
-
-
-def load_generator(weights: str, device: str) -> tuple[Any, str]:
-    """Return a generator of any kind, and the SHA-256 of its file.
-
-    Raises:
-        InvalidInputError: the weights are not a generator's.
-        MissingModelError: the weights are not here.
-    """
-    from lipsync_core.containers import sha256_of
-    from lipsync_core.inference import LipSyncer
-    from lipsync_core.loading import load
-    from lipsync_core.weights import fetch, resolve
-
-    syncer = load(weights, device, allow_download=False)
-    if not isinstance(syncer, LipSyncer):
-        raise InvalidInputError(f"{weights} is a {type(syncer).__name__}, which makes no faces")
-    path = Path(weights)
-    if not path.is_file():
-        path = fetch(resolve("wav2lip", weights, allow_download=False))
-    return syncer, sha256_of(path)
 
 
 def _show(args: argparse.Namespace, judge: Any, scores: list[Any], frechet: Any) -> int:
