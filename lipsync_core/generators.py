@@ -41,12 +41,12 @@ def join_faces(kind: str, target: Tensor, reference: Tensor) -> Tensor:
         (N, 6, 96, 96), for Speech2Vid (N, 3, 96, 96).
     """
     order = inputs_of(kind).faces
-    parts: dict[FacePart, Tensor] = {"reference": reference}
+    parts: dict[FacePart, Tensor] = {"reference": reference, "masked": target}
+    faces = torch.cat([parts[part] for part in order], dim=1)
     if "masked" in order:
-        masked = target.clone()
-        masked[:, :, MASK_ROW:] = 0.0
-        parts["masked"] = masked
-    return torch.cat([parts[part] for part in order], dim=1)
+        first = 3 * order.index("masked")
+        faces[:, first : first + 3, MASK_ROW:] = 0.0
+    return faces
 
 
 def generator_inputs(

@@ -4,15 +4,13 @@ One draw holds for all frames of a window (and, in generator training, for its r
 jitter of its own): what changes from frame to frame must stay the mouth. Elastic warps, colour mixing and
 multiplicative texture make new "people" from few, which a generator can only redraw by copying the reference.
 
-What is drawn comes from a NumPy generator and is small. What it does to pictures runs on batches of windows,
-on the device they lie on (`warp_windows`, `apply_looks`, `blur_regions`); the functions without the plural do
-the same to one NumPy window.
+What is drawn (`lipsync_core.training.augment_draws`) is small. What it does to pictures runs on batches, on
+any device (`augmented_windows`, `blur_regions`); the functions without the plural do it to one NumPy window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -21,6 +19,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lipsync_core.training.augment_draws import (
+    ELASTIC_NODES,
+    Geometry,
+    Look,
+    draw_geometry,
+    draw_look,
+    jittered,
+)
 from lipsync_core.training.augment_sound import augment_mel, augment_mfcc
 
 __all__ = [
@@ -30,7 +36,7 @@ __all__ = [
     "apply_looks",
     "augment_mel",
     "augment_mfcc",
-    "augmented_window",
+    "augmented_windows",
     "blur_region",
     "blur_regions",
     "draw_geometry",
@@ -44,41 +50,8 @@ ByteArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-_ELASTIC_NODES = 4  # control points a side of the elastic warp
-_MAX_TEXTURE_NODES = 24
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """One geometric draw: flip, affine, elastic; lengths in pixels of the result."""
-
-    flip: bool
-    matrix: FloatArray  # (2, 2), result offset from the centre -> source offset
-    shift: FloatArray  # (2,)
-    elastic: FloatArray  # (4, 4, 2) displacement at control points
-
-
-def draw_geometry(rng: Rng, strength: float, size_px: int = 96) -> Geometry:
-    """Draw flip, rotation up to 8 degrees, scale 0.88-1.12, aspect, shift and elastic warp."""
-    angle = np.deg2rad(rng.uniform(-8, 8) * strength)
-    scale = np.exp(rng.uniform(-0.12, 0.12) * strength)
-    aspect = np.exp(rng.uniform(-0.06, 0.06) * strength)
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return Geometry(
-        flip=bool(strength > 0 and rng.random() < 0.5),
-        matrix=(rotation @ np.diag([scale * aspect, scale / aspect])).astype(np.float32),
-        shift=(rng.uniform(-0.05, 0.05, 2) * size_px * strength).astype(np.float32),
-        elastic=(rng.normal(0, 0.016 * size_px * strength, (_ELASTIC_NODES, _ELASTIC_NODES, 2))).astype(
-            np.float32
-        ),
-    )
-
-
-def jittered(rng: Rng, geometry: Geometry, strength: float) -> Geometry:
-    """Return the same draw with about a pixel of shift and 1 % of scale of its own (for the reference)."""
-    scale = np.float32(np.exp(rng.normal(0, 0.01) * strength))
-    shift = geometry.shift + rng.normal(0, 0.7, 2).astype(np.float32) * np.float32(strength)
-    return replace(geometry, matrix=geometry.matrix * scale, shift=shift)
+CHUNK_WINDOWS = 2  # worked on at once on a CPU: what stays in its cache
+CPU = torch.device("cpu")
 
 
 def warp_windows(
@@ -94,34 +67,40 @@ def warp_windows(
         first_row: rows above are not computed (48 gives the expert's lower halves).
 
     Returns:
-        (N, 3 T, out_px - first_row, out_px) float32 in 0...255, frame by frame: t0 B, G, R, t1 B, ...
+        (N, 3 T, out_px - first_row, out_px) levels 0...255, frame by frame: t0 B, G, R, t1 B, ... They are
+        float32, but of the type of ``frames`` where no draw moves anything and no pixel falls between others.
     """
     size = frames.shape[2]
+    if crop_px == out_px and (inset := _inset(size, out_px, geometries)) is not None:
+        return _planes(frames[:, :, inset + first_row : inset + out_px, inset : inset + out_px]).flatten(1, 2)
     grids = np.stack([_sampling_grid(g, crop_px, size, out_px, first_row) for g in geometries])
     top = int(min(max(grids[..., 1].min(), 0.0), size - 2.0))  # rows above are not looked at
     grids[..., 1] -= top
     grids *= np.float32(2) / np.array([size - 1, size - 1 - top], np.float32)
     grids -= 1
     grid = torch.from_numpy(grids).to(frames.device)
-    return F.grid_sample(
-        _planes(frames[:, :, top:]), grid, mode="bilinear", padding_mode="border", align_corners=True
-    )
+    planes = _planes(frames[:, :, top:]).flatten(1, 2).float()
+    return F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def _inset(size: int, out_px: int, geometries: Sequence[Geometry]) -> int | None:
+    """Return where a centred square of whole pixels begins, None if something is moved or it is none."""
+    inset, odd = divmod(size - out_px, 2)
+    return inset if inset >= 0 and not odd and all(g.is_plain for g in geometries) else None
 
 
 def _planes(frames: Tensor) -> Tensor:
-    """Turn (N, T, H, W, 3) into (N, 3 T, H, W) float32."""
+    """Turn (N, T, H, W, 3) into (N, T, 3, H, W), of the same type."""
     if frames.device.type == "cpu":  # NumPy transposes bytes about twice as fast as torch
-        turned = torch.from_numpy(np.ascontiguousarray(frames.numpy().transpose(0, 1, 4, 2, 3)))
-    else:
-        turned = frames.permute(0, 1, 4, 2, 3).contiguous()
-    return turned.float().flatten(1, 2)
+        return torch.from_numpy(np.ascontiguousarray(frames.numpy().transpose(0, 1, 4, 2, 3)))
+    return frames.permute(0, 1, 4, 2, 3).contiguous()
 
 
 def _sampling_grid(geometry: Geometry, crop_px: float, size: int, out_px: int, first_row: int) -> FloatArray:
     """Return (out_px - first_row, out_px, 2) positions x, y in pixels of the source, 0 to size - 1 inside."""
     offset = np.arange(out_px, dtype=np.float32) - np.float32((out_px - 1) / 2)
     columns, rows = (-offset if geometry.flip else offset), offset[first_row:, None]
-    weights = _cubic_weights(_ELASTIC_NODES, out_px)
+    weights = _cubic_weights(ELASTIC_NODES, out_px)
     m = geometry.matrix
     zoom = np.float32(crop_px / out_px)
     grid = np.empty((out_px - first_row, out_px, 2), np.float32)
@@ -158,44 +137,6 @@ def warp_window(
     return _image_window(warp_windows(_tensor(frames)[None], [geometry], crop_px, out_px, first_row))
 
 
-@dataclass(frozen=True)
-class Look:
-    """One photometric draw: per-channel curve, colour mixing, texture, blur, noise."""
-
-    curve: ByteArray  # (256, 1, 3)
-    mixing: FloatArray  # (3, 3)
-    texture: FloatArray | None  # (n, n, 1) multiplicative field at control points
-    blur_px: float
-    noise: float  # standard deviation in levels
-
-
-def draw_look(rng: Rng, strength: float) -> Look:
-    """Draw gamma 0.6-1.6, gain, bias, colour mixing and hue turn, lighting field, blur, noise."""
-    levels = np.linspace(0, 1, 256)[:, None]
-    gamma = np.exp(rng.uniform(-0.45, 0.45) * strength) * np.exp(rng.normal(0, 0.08, 3) * strength)
-    gain = np.exp(rng.uniform(-0.25, 0.2) * strength)
-    bias = rng.uniform(-0.08, 0.08) * strength
-    curve = np.clip(levels**gamma * gain + bias, 0, 1) * 255
-    mixing = np.eye(3) + rng.normal(0, 0.12, (3, 3)) * strength
-    if rng.random() < 0.2 * strength:  # towards grey, as in old or indoor footage
-        mixing = mixing * 0.5 + 0.5 / 3
-    if rng.random() < 0.1 * strength:
-        mixing = mixing[rng.permutation(3)]
-    mixing /= np.maximum(mixing.sum(axis=1, keepdims=True), 0.5)  # grey stays grey
-    texture = None
-    if rng.random() < 0.6 * strength:
-        nodes = int(rng.choice([3, 6, 12, _MAX_TEXTURE_NODES]))
-        texture = np.exp(rng.normal(0, rng.uniform(0.02, 0.12) * strength, (nodes, nodes, 1)))
-        texture = texture.astype(np.float32)
-    return Look(
-        curve=np.ascontiguousarray(np.rint(curve)[:, None, :].astype(np.uint8)),
-        mixing=mixing.astype(np.float32),
-        texture=texture,
-        blur_px=float(rng.uniform(0.3, 1.1)) if rng.random() < 0.25 * strength else 0.0,
-        noise=float(rng.uniform(1, 5)) if rng.random() < 0.25 * strength else 0.0,
-    )
-
-
 def apply_looks(rng: Rng, windows: Tensor, looks: Sequence[Look], full_px: int) -> Tensor:
     """Return windows in their new light.
 
@@ -206,8 +147,10 @@ def apply_looks(rng: Rng, windows: Tensor, looks: Sequence[Look], full_px: int) 
         full_px: height before a crop that left the lower H rows.
 
     Returns:
-        (N, 3 T, H, W) float32 in 0...255, on the same device.
+        (N, 3 T, H, W) float32 in 0...255, on the same device; ``windows`` itself where no draw changes it.
     """
+    if all(look.is_plain for look in looks):
+        return windows
     n, planes, height, width = windows.shape
     device = windows.device
     curves = torch.from_numpy(np.stack([look.curve[:, 0].T for look in looks])).to(device, torch.float32)
@@ -313,19 +256,47 @@ def _plane_window(frames: ByteArray) -> Tensor:
     return planes.reshape(1, -1, *planes.shape[2:])
 
 
-def augmented_window(
+def augmented_windows(
     rng: Rng,
-    frames: ByteArray,
-    geometry: Geometry,
-    look: Look,
-    crop_px: float,
-    out_px: int,
+    frames: Sequence[ByteArray],
+    geometries: Sequence[Geometry],
+    looks: Sequence[Look],
+    crop_px: int,
     first_row: int = 0,
-) -> ByteArray:
-    """Warp and light one window without the detour over pictures: (T, S, S, 3) to (3 T, H, W) uint8."""
-    warped = warp_windows(_tensor(frames)[None], [geometry], crop_px, out_px, first_row)
-    lit = apply_looks(rng, warped, [look], out_px)
-    return np.asarray(lit[0].round_().to(torch.uint8).numpy())
+    device: torch.device = CPU,
+) -> Tensor:
+    """Warp windows to ``crop_px`` pixels, then light them; see `warp_windows` and `apply_looks`.
+
+    On a CPU a few windows at a time, which stay in its cache.
+
+    Args:
+        rng: seeds the noise.
+        frames: N windows (T, S, S, 3) uint8.
+        geometries: N draws.
+        looks: N draws.
+        crop_px: side of the centred square that is shown, and of the result.
+        first_row: rows above are not computed.
+        device: where it is done and the result lies.
+
+    Returns:
+        (N, 3 T, crop_px - first_row, crop_px) uint8, frame by frame: t0 B, G, R, t1 B, ...
+    """
+    n, n_frames = len(frames), len(frames[0])
+    out = torch.empty((n, 3 * n_frames, crop_px - first_row, crop_px), dtype=torch.uint8, device=device)
+    inset = _inset(frames[0].shape[1], crop_px, geometries)
+    if device.type == "cpu" and inset is not None and all(look.is_plain for look in looks):
+        planes = out.view(n, n_frames, 3, crop_px - first_row, crop_px).numpy()
+        for window, place in zip(frames, planes, strict=True):
+            shown = window[:, inset + first_row : inset + crop_px, inset : inset + crop_px]
+            place[:] = shown.transpose(0, 3, 1, 2)
+        return out
+    step = CHUNK_WINDOWS if device.type == "cpu" else n
+    for rows in (slice(first, first + step) for first in range(0, n, step)):
+        some = torch.from_numpy(np.stack(frames[rows])).to(device)
+        warped = warp_windows(some, geometries[rows], crop_px, crop_px, first_row)
+        lit = apply_looks(rng, warped, looks[rows], crop_px)
+        out[rows] = lit.round_() if lit.is_floating_point() else lit
+    return out
 
 
 def _image_window(windows: Tensor) -> ByteArray:

@@ -89,7 +89,7 @@ class PreparedClips:
         mel_offset_frames: float = 0.0,
         columns: int = MEL_WINDOW_COLUMNS,
     ) -> FloatArray:
-        """Return the (80, columns) window that a frame hears, silence beyond the ends.
+        """Return the (80, columns) window that a frame hears, silence beyond the ends; not to be written to.
 
         Args:
             clip: one of `clips`.
@@ -98,7 +98,10 @@ class PreparedClips:
             columns: 16 for Wav2Lip and the expert, 27 for LipGAN and Speech2Vid.
         """
         start = mel_window_start(frame, FPS, mel_offset_frames, columns)
-        return mel_columns(self.mel(clip), start, columns)
+        if start < 0 or start + columns > clip.n_mel:
+            return mel_columns(self.mel(clip), start, columns)
+        first = clip.first_mel + start
+        return np.asarray(self._shards[clip.shard].arrays["mel.f32"][first : first + columns].T)
 
     def mfcc_at(self, clip: ClipRecord, frame: int) -> FloatArray:
         """Return the (13, 20) MFCC window that begins with a frame."""
@@ -144,7 +147,8 @@ class _Shard:
 
     def pictures(self, name: str, clip: ClipRecord, start: int, count: int) -> ByteArray:
         first = clip.first_frame - self._base_frame + start
-        return np.asarray(self.arrays[name][first : first + count])
+        pictures: ByteArray = self.arrays[name][first : first + count]
+        return pictures
 
 
 def _read_index(path: Path) -> dict[str, Any]:
@@ -183,7 +187,10 @@ def _check_size(path: Path, n_rows: int) -> None:
 def _mapped(path: Path, n_rows: int) -> npt.NDArray[Any]:
     """Map the rows of an array file; an empty file, which cannot be mapped, gives no rows."""
     shape = (n_rows, *_ROW_SHAPES[path.name])
-    return np.memmap(path, _dtype(path), "r", shape=shape) if n_rows else np.empty(shape, _dtype(path))
+    if not n_rows:
+        return np.empty(shape, _dtype(path))
+    # As a plain array: cutting views out of NumPy's own class takes several times as long.
+    return np.memmap(path, _dtype(path), "r", shape=shape).view(np.ndarray)
 
 
 def _dtype(path: Path) -> np.dtype[Any]:
@@ -206,11 +213,12 @@ class WindowSampler:
         self.data = data
         per_identity = Counter(c.identity for c in data.clips)
         weights = np.array([per_identity[c.identity] ** (identity_power - 1.0) for c in data.clips])
-        self._probabilities = weights / weights.sum()
+        self._cumulative = np.cumsum(weights / weights.sum())
+        self._cumulative /= self._cumulative[-1]
 
     def clip(self, rng: np.random.Generator) -> ClipRecord:
         """Draw one clip."""
-        return self.data.clips[int(rng.choice(len(self.data.clips), p=self._probabilities))]
+        return self.data.clips[int(self._cumulative.searchsorted(rng.random(), side="right"))]
 
     def starts(self, rng: np.random.Generator, clip: ClipRecord, count: int, gap: int) -> list[int]:
         """Draw ``count`` window starts at least ``gap`` frames apart (closer if the clip is too short)."""

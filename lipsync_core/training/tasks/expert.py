@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lipsync_core.models import LipSyncExpert
 from lipsync_core.models.lipsync_expert import expert_frames
 from lipsync_core.training import losses
-from lipsync_core.training.augment import apply_looks, augment_mel, draw_geometry, draw_look, warp_windows
+from lipsync_core.training.augment import augment_mel, augmented_windows, draw_geometry, draw_look
 from lipsync_core.training.config import TrainConfig
 from lipsync_core.training.dataset import WindowSampler
 from lipsync_core.training.tasks.base import FACE_PX, Batch, Figures, Rng, Source, Task, stacked, top1
@@ -44,8 +44,8 @@ class ExpertTask(Task):
                 ids.append(f"{clip.name}@{start}" + (f"/{shown}" if shown != start else ""))
         geometries = [draw_geometry(rng, c.geometry_strength) for _ in frames]
         looks = [draw_look(rng, c.colour_strength) for _ in frames]
-        faces = warp_windows(stacked(frames, device), geometries, FACE_PX, FACE_PX, FACE_PX // 2)
-        tensors = {"faces": apply_looks(rng, faces, looks, FACE_PX)}
+        faces = augmented_windows(rng, frames, geometries, looks, FACE_PX, FACE_PX // 2, device)
+        tensors = {"faces": faces}
         tensors |= {"mel": stacked(mels, device), "label": torch.tensor(labels, device=device)}
         return Batch(tensors, ids)
 

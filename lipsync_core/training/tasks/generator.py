@@ -13,13 +13,12 @@ from lipsync_core.training import losses
 from lipsync_core.training.augment import (
     Geometry,
     Look,
-    apply_looks,
     augment_mel,
+    augmented_windows,
     blur_regions,
     draw_geometry,
     draw_look,
     jittered,
-    warp_windows,
 )
 from lipsync_core.training.config import TrainConfig
 from lipsync_core.training.dataset import WINDOW_FRAMES, WindowSampler
@@ -100,7 +99,8 @@ class GeneratorTask(Task):
         sounds = []
         for start in starts:
             chosen = np.sort(rng.permutation(WINDOW_FRAMES)[: c.frames_per_window])
-            drawn.frames.append(data.faces(clip, start)[chosen])
+            window = data.faces(clip, start)
+            drawn.frames.append(window if len(chosen) == WINDOW_FRAMES else window[chosen])
             drawn.geometries.append(geometry)
             drawn.looks.append(look)
             drawn.ids.append(f"{clip.name}@{start} reference {first}")
@@ -121,14 +121,14 @@ class GeneratorTask(Task):
     def _pictures(self, rng: Rng, drawn: Drawn, device: torch.device) -> dict[str, Tensor]:
         """Return target and reference windows, warped and lit."""
         n_windows, per_clip = len(drawn.frames), self.config.windows_per_clip
-        frames = stacked(drawn.frames + drawn.reference_frames, device)
+        frames = drawn.frames + drawn.reference_frames
         geometries = drawn.geometries + drawn.reference_geometries
         looks = drawn.looks + drawn.looks[::per_clip]
-        pictures = apply_looks(rng, warp_windows(frames, geometries, FACE_PX, FACE_PX), looks, FACE_PX)
+        pictures = augmented_windows(rng, frames, geometries, looks, FACE_PX, device=device)
         target, reference = pictures[:n_windows], pictures[n_windows:]
         if blurred := [i for i, blur in enumerate(drawn.blurred) if blur]:
-            reference = reference.float()  # bytes where nothing else is drawn
-            reference[blurred] = blur_regions(reference[blurred], losses.mouth_region().to(device))
+            soft = blur_regions(reference[blurred], losses.mouth_region().to(device))
+            reference[blurred] = soft.round().to(reference.dtype)
         return {"target": target, "reference": reference.repeat_interleave(per_clip, dim=0)}
 
     def generate(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from lipsync_core.training import augment
 
@@ -84,12 +83,22 @@ def test_batches_equal_single_windows():
     looks = [replace(augment.draw_look(draw, 1.0), noise=0.0) for _ in windows]
     assert {look.texture is None for look in looks} == {True, False}
     assert any(look.blur_px for look in looks)
-    warped = augment.warp_windows(torch.from_numpy(windows), geometries, 96, 96, 48)
-    batch = augment.apply_looks(draw, warped, looks, 96).round().to(torch.uint8).numpy()
-    for window, geometry, look, together in zip(windows, geometries, looks, batch, strict=True):
-        alone = augment.augmented_window(draw, window, geometry, look, 96, 96, 48)
+    batch = augment.augmented_windows(draw, list(windows), geometries, looks, 96, 48)
+    assert batch.shape == (6, 15, 48, 96)
+    for window, geometry, look, together in zip(windows, geometries, looks, batch.numpy(), strict=True):
+        warped = augment.warp_window(window, geometry, 96, 96, 48)
+        alone = augment.apply_look(draw, warped, look, 96).transpose(0, 3, 1, 2).reshape(15, 48, 96)
         assert np.abs(alone.astype(int) - together).max() <= 4  # rounded before a steep curve
         assert np.mean(alone != together) < 0.01
+
+
+def test_undrawn_windows_are_cut_out_bit_for_bit():
+    windows = rng(1).integers(0, 256, (3, 5, 120, 120, 3), dtype=np.uint8)
+    geometries = [augment.draw_geometry(rng(), 0.0)] * 3
+    looks = [augment.draw_look(rng(), 0.0)] * 3
+    cut = augment.augmented_windows(rng(), list(windows), geometries, looks, 96, 48)
+    expected = windows[:, :, 60:108, 12:108].transpose(0, 1, 4, 2, 3).reshape(3, 15, 48, 96)
+    np.testing.assert_array_equal(cut.numpy(), expected)
 
 
 def test_noise_has_the_strength_drawn_and_follows_the_generator():
