@@ -29,7 +29,8 @@ from lipsync_core.inference import LipSyncer
 from lipsync_core.metrics.face_sets import Frechet
 from lipsync_core.metrics.features import FaceFeatures, load_features
 from lipsync_core.metrics.tables import write_json
-from lipsync_core.pair_scores import PairJudge, PairRun, PairScore, Way, load_generator, load_meter
+from lipsync_core.pair_runs import PairRun
+from lipsync_core.pair_scores import PairJudge, PairScore, Way, load_generator, load_meter
 from lipsync_core.pairs import Pair, draw_pairs, list_media, pairs_text, read_pairs
 from lipsync_core.training.expert_report import ExpertOptions, report_expert
 from lipsync_core.training.papers import MANIFEST_NAME, expert_name, wav2lip_name

@@ -12,7 +12,7 @@ from lipsync_core.errors import InvalidInputError
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this way to evaluate."""
     group = parser.add_argument_group("off-sync accuracy of a lip-sync expert")
-    group.add_argument("--expert", type=Path, metavar="FILE", help="expert: safetensors, .pth or checkpoint")
+    group.add_argument("--expert", metavar="FILE", help="expert: file or checkpoint, a name, or embedded")
     group.add_argument("--data", type=Path, metavar="DIR", help="prepared clips to test it on")
     group.add_argument("--threshold", type=float, help="cosine above which a pair counts as synced (0.5)")
     group.add_argument(
@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure an expert on prepared clips."""
     from lipsync_core.metrics.tables import csv_text, write_json, write_text
     from lipsync_core.training.expert_report import ExpertOptions, report_expert, table_lines
+    from lipsync_core.weights import fetch, resolve
 
     if args.data is None:
         raise InvalidInputError("--expert FILE needs --data DIR, a folder of prepared clips")
@@ -41,7 +42,10 @@ def run(args: argparse.Namespace) -> int:
         mel_offset_frames=args.mel_offset,
         seen=tuple(args.seen),
     )
-    report = report_expert(args.expert, args.data, options)
+    file = Path(args.expert)
+    if not file.is_file():
+        file = fetch(resolve("lipsync_expert", args.expert, allow_download=False))
+    report = report_expert(file, args.data, options)
     if "-" not in (args.json, args.csv):
         print("\n".join(table_lines(report)))
     if args.json is not None:

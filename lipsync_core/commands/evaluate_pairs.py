@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """Score the pairs of a list; 0 where at least one could be."""
     import tempfile
 
-    from lipsync_core.pair_scores import PairRun
+    from lipsync_core.pair_runs import PairRun
     from lipsync_core.pairs import read_pairs
 
     if args.root is None:
@@ -93,7 +93,7 @@ def _judge(args: argparse.Namespace) -> Any:
 
 def _show(args: argparse.Namespace, judge: Any, scores: list[Any], frechet: Any) -> int:
     from lipsync_core.metrics.tables import csv_text, number, write_json, write_text
-    from lipsync_core.pair_scores import mean_figures
+    from lipsync_core.pair_runs import mean_figures
 
     means = mean_figures(scores)
     weights = judge.syncer.name if judge.syncer else "none: pictures as they are"

@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lipsync_core.checkpoints import load_network
 from lipsync_core.errors import InvalidInputError
+from lipsync_core.models import LipSyncExpert
 from lipsync_core.training.accuracy import (
     SELECTIONS,
     THRESHOLD,
@@ -106,12 +108,20 @@ class _Run:
         return chosen, f"{len(chosen)} clips that the run may have trained on (it names no held-out clips)"
 
 
-def _run_of(expert_file: Path) -> _Run:
-    """Read the configuration of a training checkpoint; exported and published weights have none."""
-    if expert_file.suffix != ".pt":
-        return _Run({})
-    config = read_checkpoint(expert_file).get("config")
-    return _Run(config if isinstance(config, Mapping) else {})
+def _load(file: Path) -> tuple[LipSyncExpert, _Run]:
+    """Return the expert in a training checkpoint or in any container of weights, and its run.
+
+    Exported and published weights know of no run.
+
+    Raises:
+        CheckpointError: the file holds no expert.
+        MissingModelError: there is no such file.
+    """
+    if file.suffix == ".pt" and "average" in (saved := read_checkpoint(file)):
+        return load_expert(file), _Run(saved["config"])
+    network = load_network(file, "lipsync_expert")
+    assert isinstance(network, LipSyncExpert)
+    return network, _Run({})
 
 
 def report_expert(expert_file: Path, data_folder: Path, options: ExpertOptions) -> ExpertReport:
@@ -128,7 +138,7 @@ def report_expert(expert_file: Path, data_folder: Path, options: ExpertOptions) 
     """
     if options.threshold is not None and options.threshold_from is not None:
         raise InvalidInputError("a threshold and clips to choose one on exclude each other: give one of them")
-    expert, run = load_expert(expert_file), _run_of(expert_file)
+    expert, run = _load(expert_file)
     offset = run.mel_offset_frames if options.mel_offset_frames is None else options.mel_offset_frames
     threshold, source, chosen = THRESHOLD, "default", None
     seen: Collection[str] = options.seen

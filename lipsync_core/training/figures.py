@@ -18,14 +18,13 @@ from typing import Any
 from lipsync_core.errors import InvalidInputError, LipSyncError
 from lipsync_core.metrics.features import load_features
 from lipsync_core.metrics.tables import write_json
+from lipsync_core.pair_runs import PairRun, mean_figures
 from lipsync_core.pair_scores import (
     PairJudge,
-    PairRun,
     PairScore,
     Way,
     load_generator,
     load_meter,
-    mean_figures,
 )
 from lipsync_core.pairs import Pair
 from lipsync_core.training.expert_report import ExpertOptions, report_expert, table_lines

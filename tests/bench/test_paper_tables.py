@@ -75,7 +75,7 @@ def test_tables_have_what_is_trained_and_go_on(bench, folder, capsys, monkeypatc
     assert "- Wav2Lip ahead of LipGAN: LSE-D" in printed and "not comparable" in printed
     assert "Frechet distance (embedded SyncNet features)" in printed
 
-    for name in ("lipsync_core.pair_scores.score_pair", "paper_tables.report_expert"):
+    for name in ("lipsync_core.pair_runs.score_pair", "paper_tables.report_expert"):
         monkeypatch.setattr(name, lambda *_: pytest.fail("measured again"))
     assert bench.main(arguments(folder)) == 0
     again = capsys.readouterr().out

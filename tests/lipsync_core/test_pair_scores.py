@@ -16,7 +16,8 @@ from lipsync_core.loading import load
 from lipsync_core.media import read_audio, read_frames
 from lipsync_core.metrics.features import load_embedded_features
 from lipsync_core.models import SyncNet, Wav2Lip
-from lipsync_core.pair_scores import RESULTS_FILE, PairJudge, PairRun, mean_figures, score_pair
+from lipsync_core.pair_runs import RESULTS_FILE, PairRun, mean_figures
+from lipsync_core.pair_scores import PairJudge, score_pair
 from lipsync_core.pairs import Pair
 from lipsync_core.scoring import load_syncnet, score_frames
 
@@ -79,7 +80,7 @@ def test_a_run_goes_on_where_it_stopped(root, judge, syncnet, tmp_path, monkeypa
     assert PairRun(tmp_path / "out", judge).frechet([PAIR]).n_pictures == 6
     results = tmp_path / "out" / RESULTS_FILE
     results.write_text(results.read_text() + '{"key": {}, "audio": "half a li')
-    monkeypatch.setattr("lipsync_core.pair_scores.score_pair", lambda *_: pytest.fail("scored again"))
+    monkeypatch.setattr("lipsync_core.pair_runs.score_pair", lambda *_: pytest.fail("scored again"))
     again = PairRun(tmp_path / "out", judge)
     assert again.scores([PAIR], root) == first
     assert len(results.read_text().splitlines()) == 1

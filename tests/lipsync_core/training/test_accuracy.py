@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lipsync_core.__main__ import main
+from lipsync_core.checkpoints import load_state_dict
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.models import LipSyncExpert
 from lipsync_core.training.accuracy import (
@@ -195,6 +196,19 @@ def test_command_prints_the_table_and_writes_json(expert_file, prepared_folder, 
     assert f"{share:.1%}" in printed and written["window_frames"] == 5
     assert main(arguments[:3]) == 2
     assert "needs --data" in capsys.readouterr().err
+
+
+def test_published_containers_and_names_are_read(expert_file, prepared_folder, tmp_path, capsys):
+    state = {f"module.{k}": v for k, v in load_state_dict(expert_file).items()}
+    torch.save({"state_dict": state, "optimizer": {}}, tmp_path / "expert.pth")
+    arguments = ["evaluate", "--data", str(prepared_folder), "--json", "--expert"]
+    found = []
+    for choice in (str(expert_file), str(tmp_path / "expert.pth"), "embedded", "no_such_expert"):
+        code = main([*arguments, choice])
+        found.append((code, capsys.readouterr().out))
+    groups = [json.loads(out)["groups"] for code, out in found[:3] if code == 0]
+    assert groups[0] == groups[1] != groups[2]
+    assert found[3] == (2, "")
 
 
 def test_people_are_kept_apart():
