@@ -138,7 +138,10 @@ class LipSyncer:
     def _request(self) -> EngineRequest:
         name, options = self._wanted
         options = replace(options, batch_size=options.batch_size or self.batch_size)
-        return EngineRequest(self.network, name, self.device, options, self.kind)
+        # With parity the network is not folded yet, and stays so for plain torch: number for number.
+        stays = not self.parity or name == "torch"
+        network = self.network if stays else fold_batch_norm(self.network)
+        return EngineRequest(network, name, self.device, options, self.kind)
 
     def __call__(
         self,

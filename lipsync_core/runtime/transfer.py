@@ -95,6 +95,10 @@ class _Slot:
 
     def begin(self, mel: Tensor, faces: Tensor, run: Run, cuda_graphs: bool) -> _Job:
         """Copy a batch in, start the network and the copy back, and return at once."""
+        with torch.cuda.device(self._mel.device) if self._is_cuda else nullcontext():
+            return self._begin(mel, faces, run, cuda_graphs)
+
+    def _begin(self, mel: Tensor, faces: Tensor, run: Run, cuda_graphs: bool) -> _Job:
         if self._job is not None:
             self._job.wait()  # its memory is needed again
         n_faces = len(mel)

@@ -141,6 +141,17 @@ def test_engines_are_named_checked_and_built_when_needed() -> None:
     assert syncer.engine.name == "torch"
 
 
+def test_parity_folds_nothing_unless_another_engine_is_asked_for() -> None:
+    def norms(syncer: LipSyncer) -> int:
+        return sum(isinstance(m, nn.BatchNorm2d) for m in syncer._request().network.modules())
+
+    syncer = LipSyncer(Wav2Lip(0.1), detector=FixedDetector(), parity=True)
+    assert norms(syncer) == 50
+    syncer.use_engine("auto")
+    assert norms(syncer) == 0
+    assert norms(LipSyncer(Wav2Lip(0.1), detector=FixedDetector())) == 0
+
+
 def test_what_the_network_sees() -> None:
     frames = make_frames(2)
     syncer, recorder = make_syncer()
