@@ -116,7 +116,7 @@ def _work_settings(target: Path, options: PreprocessOptions) -> WorkSettings:
     from lipsync_core.faces.centerface import centerface_path
 
     centerface_path()
-    syncnet, min_confidence = None, 0.0
+    syncnet, name, min_confidence = None, None, 0.0
     if options.is_filtered:
         from lipsync_core.scoring import load_syncnet
 
@@ -125,14 +125,14 @@ def _work_settings(target: Path, options: PreprocessOptions) -> WorkSettings:
         min_confidence = default_min_confidence(name) if chosen is None else chosen
         logger.info("sync filter: %s, LSE-C of %.2f or more", name, min_confidence)
     clip = ClipOptions(round(options.min_seconds * FPS), options.min_face_px, min_confidence)
-    return WorkSettings(target, clip, syncnet, options.shard_bytes)
+    return WorkSettings(target, clip, syncnet, name, options.shard_bytes)
 
 
 def _begin(target: Path, settings: WorkSettings) -> dict[str, Any]:
     """Note the settings in a new folder, or check that an old one was begun with the same."""
     clip = settings.clip
     decisive = {
-        "syncnet": settings.syncnet,
+        "syncnet": settings.syncnet_name,
         "min_confidence": clip.min_confidence,
         "min_frames": clip.min_frames,
         "min_face_px": clip.min_face_px,

@@ -30,12 +30,14 @@ class WorkSettings:
         root: folder of the shards.
         clip: what makes a clip.
         syncnet: choice for `lipsync_core.scoring.load_syncnet`, None for no sync filter.
+        syncnet_name: the network that this choice stands for.
         shard_bytes: a shard is sealed when it has grown beyond.
     """
 
     root: Path
     clip: ClipOptions
     syncnet: str | None
+    syncnet_name: str | None = None
     shard_bytes: int = SHARD_BYTES
 
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from lipsync_core.training import augment
 
@@ -90,6 +91,17 @@ def test_batches_equal_single_windows():
         alone = augment.apply_look(draw, warped, look, 96).transpose(0, 3, 1, 2).reshape(15, 48, 96)
         assert np.abs(alone.astype(int) - together).max() <= 4  # rounded before a steep curve
         assert np.mean(alone != together) < 0.01
+
+
+def test_everything_is_computed_where_the_windows_lie():
+    draw = rng(7)
+    geometries = [augment.draw_geometry(draw, 1.0) for _ in range(6)]
+    looks = [replace(augment.draw_look(draw, 1.0), noise=0.0) for _ in range(6)]
+    elsewhere = torch.empty(6, 5, 120, 120, 3, dtype=torch.uint8, device="meta")  # mixing devices is an error
+    lit = augment.apply_looks(draw, augment.warp_windows(elsewhere, geometries, 96, 96, 48), looks, 96)
+    blurred = augment.blur_regions(lit, torch.ones(48, 96))
+    assert lit.device.type == blurred.device.type == "meta"
+    assert lit.shape == blurred.shape == (6, 15, 48, 96)
 
 
 def test_undrawn_windows_are_cut_out_bit_for_bit():

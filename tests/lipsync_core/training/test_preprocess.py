@@ -269,6 +269,8 @@ def test_the_sync_filter_keeps_corrects_and_drops_real_clips(shared_media, tmp_p
     assert abs(clips["good"].sync_offset) <= 1
     assert clips["good"].sound_shift_frames == 0
     assert clips["late"].sound_shift_frames == clips["late"].sync_offset == -5
+    index = json.loads((tmp_path / "data" / "shards.json").read_text())
+    assert index["settings"]["syncnet"] == "embedded_syncnet"
     assert (summary.n_kept, summary.n_corrected) == (2, 1)
     assert summary.n_dropped == {"lips and sound do not agree": 1}
     good, late = data.mel(clips["good"]), data.mel(clips["late"])
