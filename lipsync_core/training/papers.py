@@ -138,7 +138,9 @@ def train_papers(data: Path, out: Path, options: PapersOptions) -> Path:
         if not _is_done(out / system.name / CHECKPOINT_NAME):
             logger.info("%s: %d steps", system.name, config.steps)
             _train(replace(system, config=config), clips, out)
-        _add_to_manifest(system, out)
+            _add_to_manifest(system, out)
+        elif system.name not in _read_manifest(out):  # broken off between training and export
+            _add_to_manifest(system, out)
     return out / MANIFEST_NAME
 
 
@@ -158,12 +160,17 @@ def _is_done(checkpoint: Path) -> bool:
     return bool(saved["progress"]["step"] >= saved["config"]["steps"])
 
 
+def _read_manifest(out: Path) -> dict[str, Any]:
+    path = out / MANIFEST_NAME
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return manifest
+
+
 def _add_to_manifest(system: System, out: Path) -> None:
     """Export a finished run, and a fine-tuned expert with it, and note them in the manifest."""
     if system.name == IMAGES:
         return
-    path = out / MANIFEST_NAME
-    manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    manifest = _read_manifest(out)
     judge = next((n for n in EXPERT_WINDOWS if expert_name(n) == system.expert), None)
     frames = system.config.window_frames if system.config.kind == "lipsync_expert" else judge
     names = [(system.name, False)]
@@ -181,6 +188,7 @@ def _add_to_manifest(system: System, out: Path) -> None:
             "steps": int(metadata["steps"]),
             "seconds": int(metadata["seconds"]),
         }
+    path = out / MANIFEST_NAME
     part = path.with_suffix(".part")
     part.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     part.replace(path)

@@ -17,15 +17,14 @@ from typing import Any
 
 import torch
 
-from lipsync_core.models import LipSyncExpert
 from lipsync_core.training import state
 from lipsync_core.training.config import TrainConfig
 from lipsync_core.training.dataset import PreparedClips
 from lipsync_core.training.loop import train
 from lipsync_core.training.tasks import make_task
 
-GAN = TrainConfig(
-    kind="wav2lip_gan", width=1 / 32, steps=5, clips_per_step=2, windows_per_clip=1, sync_weight=0.03,
+ALONE = TrainConfig(
+    kind="speech2vid", width=1 / 32, steps=5, clips_per_step=2, windows_per_clip=1, frames_per_window=1,
     checkpoint_every_steps=1, log_every_steps=1, warmup_steps=2, tensorboard=False,
 )  # fmt: skip
 PAIRED = TrainConfig(
@@ -38,16 +37,12 @@ def die(*args: Any, **kwargs: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def train_gan(data: Path, out: Path, place: str) -> None:
+def train_alone(data: Path, out: Path, place: str) -> None:
     """Train; the process dies at ``place``: a step, ``saving`` (half a checkpoint is written) or never."""
     torch.manual_seed(0)
-    task = make_task(GAN, PreparedClips(data), LipSyncExpert(GAN.width))
+    task = make_task(ALONE, PreparedClips(data))
     if place.isdigit():
-        loss = task.opponent_loss
-        begin = task.begin_step
-        steps: list[int] = []
-        task.begin_step = lambda step, share: (steps.append(step), begin(step, share))[1]
-        task.opponent_loss = lambda batch: die() if steps[-1] == int(place) else loss(batch)
+        task.begin_step = lambda step, share: die() if step == int(place) else None
     if place == "saving":
         save = torch.save
 
@@ -58,7 +53,7 @@ def train_gan(data: Path, out: Path, place: str) -> None:
             die()
 
         state.torch.save = save_half
-    train(task, GAN, out, resume=(out / "checkpoint.pt").exists())
+    train(task, ALONE, out, resume=(out / "checkpoint.pt").exists())
 
 
 def train_paired(data: Path, out: Path, rank: int) -> None:
@@ -101,7 +96,7 @@ def main(data: str, out: str) -> None:
     for name, run in (("whole", "never"), *((place, "killed") for place in ("2", "saving", "4", "never"))):
         target = folder / ("whole" if name == "whole" else "killed")
         place = run if name == "whole" else name
-        wait(name, forked(name, lambda target=target, place=place: train_gan(clips, target, place)))
+        wait(name, forked(name, lambda target=target, place=place: train_alone(clips, target, place)))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -34,8 +34,8 @@ SMALL = TrainConfig(
 KINDS = {
     "lipsync_expert": {},
     "syncnet": {},
-    "wav2lip": {"sync_weight": 0.05},
-    "wav2lip_gan": {"sync_weight": 0.03},
+    "wav2lip": {"sync_weight": 0.05, "windows_per_clip": 1},
+    "wav2lip_gan": {"sync_weight": 0.03, "windows_per_clip": 1},
     "lipgan": {"frames_per_window": 1},
     "speech2vid": {"frames_per_window": 1},
 }
@@ -128,21 +128,24 @@ def interrupt_at(task, step, number=signal.SIGINT):
 @pytest.mark.parametrize("kind", [*KINDS, "finetuned"])
 def test_resumed_and_unbroken_runs_give_the_same_weights_bit_by_bit(kind, prepared, tmp_path):
     config = small("wav2lip", finetune_expert=True) if kind == "finetuned" else small(kind)
-    config = replace(config, steps=4, val_clips=0.2, val_batches=1, validate_every_steps=2, warmup_steps=2)
+    config = replace(config, steps=3, warmup_steps=2)
+    if kind == "finetuned":
+        config = replace(config, val_clips=0.2, val_batches=1, validate_every_steps=2, sync_switch="eval")
     whole, _ = run(config, prepared, tmp_path / "whole")
     torch.manual_seed(1)
     expert = LipSyncExpert(config.width) if config.needs_expert else None
     broken_off = make_task(config, prepared, expert)
-    interrupt_at(broken_off, 1)
+    interrupt_at(broken_off, 0)
     with pytest.raises(KeyboardInterrupt):
         train(broken_off, config, tmp_path / "parts")
-    assert read_checkpoint(tmp_path / "parts" / "checkpoint.pt")["progress"]["step"] == 2
     resumed, progress = run(config, prepared, tmp_path / "parts", resume=True)
-    assert progress.step == 4
+    assert progress.step == 3
     for one, other in zip(whole.modules(), resumed.modules(), strict=True):
         assert equal(one, other)
-    saved = [read_checkpoint(tmp_path / f / "checkpoint.pt") for f in ("whole", "parts")]
-    assert all(torch.equal(v, saved[1]["average"][n]) for n, v in saved[0]["average"].items())
+    assert [e["step"] for e in log_of(tmp_path / "parts") if "loss" in e] == [1, 2, 3]
+    if kind == "wav2lip_gan":  # reading checkpoints takes long, and averages are the same for all
+        saved = [read_checkpoint(tmp_path / f / "checkpoint.pt") for f in ("whole", "parts")]
+        assert all(torch.equal(v, saved[1]["average"][n]) for n, v in saved[0]["average"].items())
 
 
 def test_sigterm_saves_and_exits_with_143(prepared, tmp_path):
@@ -322,7 +325,7 @@ def test_expert_learns_to_tell_bright_from_dark(prepared, tmp_path):
     )
     try:
         config = replace(
-            SMALL, width=0.125, steps=40, clips_per_step=3, windows_per_clip=6,
+            SMALL, width=0.125, steps=30, clips_per_step=3, windows_per_clip=6,
             learning_rate=3e-3, warmup_steps=5,
             geometry_strength=0.0, colour_strength=0.0, sound_strength=0.0, log_every_steps=10,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from lipsync_core.training.papers import IMAGES, PapersOptions, main, systems, t
 
 TINY = {
     "steps": 1,
-    "clips_per_step": 2,
+    "clips_per_step": 1,
     "windows_per_clip": 2,
     "log_every_steps": 1,
     "tensorboard": False,

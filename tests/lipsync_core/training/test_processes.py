@@ -32,10 +32,10 @@ def test_a_run_killed_anywhere_ends_with_the_weights_of_an_unbroken_one(driven):
     assert [statuses[place] for place in ("whole", "2", "saving", "4", "never")] == [0, -9, -9, -9, 0]
     whole, killed = (read_checkpoint(out / name / "checkpoint.pt") for name in ("whole", "killed"))
     assert whole["progress"]["step"] == killed["progress"]["step"] == 5
-    for part in ("network", "opponent", "average"):
+    for part in ("network", "average"):
         for name, value in whole[part].items():
             assert torch.equal(value, killed[part][name]), f"{part} {name}"
-    moments = [saved["opponent_optimizer"]["state"][0]["exp_avg"] for saved in (whole, killed)]
+    moments = [saved["optimizer"]["state"][0]["exp_avg"] for saved in (whole, killed)]
     assert torch.equal(*moments)
 
 
