@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.runtime.recording import Call, record
+from lipsync_core.runtime.threads import thread_cap, torch_threads
 
 CONVOLUTIONS = ("conv2d", "conv_transpose2d")
 KEPT_SHARE = 0.9999  # of a batch's values lies inside its range: single outliers would coarsen all others
@@ -58,7 +60,8 @@ def observe_ranges(
     """
     ranges: list[ActivationRange] = []
     for mel, faces in batches:
-        calls = [call for call in record(network, (mel, faces)).calls if call.function in CONVOLUTIONS]
+        with torch_threads(thread_cap(network)):
+            calls = [call for call in record(network, (mel, faces)).calls if call.function in CONVOLUTIONS]
         seen = [_range_of(call.args[0]) for call in calls]
         if not ranges:
             ranges = seen
@@ -80,12 +83,13 @@ def quantized_weight(call: Call) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.f
 
 
 def _range_of(values: Tensor) -> ActivationRange:
-    array = values.detach().float().cpu().numpy().ravel()
-    step = max(1, array.size // _MAX_SAMPLED) | 1  # odd: no whole number of columns, so all of them are seen
-    sampled = array[::step]
+    # In memory order, whatever the layout. Not every fourth, eighth ... value: those may be of one channel.
+    is_dense = values.is_contiguous() or values.is_contiguous(memory_format=torch.channels_last)
+    flat = values.as_strided((values.numel(),), (1,)) if is_dense else values.flatten()
+    sampled = flat[:: max(1, len(flat) // _MAX_SAMPLED) | 1].float().cpu().numpy()
     n_outside = int((1 - KEPT_SHARE) * sampled.size)
     ordered = np.partition(sampled, (n_outside, sampled.size - 1 - n_outside))
     low, high = float(ordered[n_outside]), float(ordered[-1 - n_outside])
-    if float(array.min()) >= 0:
+    if float(sampled.min()) >= 0:
         low = 0.0
     return ActivationRange(min(low, 0.0), max(high, 1e-6))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,8 +19,9 @@ from lipsync_core.faces.primary import prominence
 from lipsync_core.generators import generator_inputs, inputs_of
 from lipsync_core.mel_stream import MelStream
 
-N_PLACES = 8  # where the video is looked at
-PAIR_DISTANCE = 12  # frames between the two faces of a place: another position of mouth and head
+N_PLACES = 4  # where the video is looked at: each costs a seek, and decoding from the last key frame
+FACES_PER_PLACE = 4
+DISTANCE = 12  # frames between the faces of a place: another position of mouth and head
 MIN_FACES = 4  # of each half; a range seen on fewer says little
 
 Region = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels
@@ -79,11 +79,10 @@ def sample_faces(
     columns = inputs_of(kind).mel_columns
     halves: tuple[list[_Sample], list[_Sample]] = ([], [])
     for first in _places(source.frames):
-        for half, (index, frame) in zip(halves, _pair(source, first), strict=False):
-            crop = _face_of(frame, source, detector)
-            if crop is not None:
-                start = mel_window_start(index, float(source.fps), mel_offset_frames, columns)
-                half.append((crop, mel.columns(start, columns)))
+        for index, crop in _crops(source, first, detector):
+            start = mel_window_start(index, float(source.fps), mel_offset_frames, columns)
+            shorter = halves[len(halves[1]) < len(halves[0])]
+            shorter.append((crop, mel.columns(start, columns)))
     if min(map(len, halves)) < MIN_FACES:
         return None
     return FaceSamples(*(_joined(half, kind) for half in halves))
@@ -98,26 +97,38 @@ def _places(frames: Sequence[int]) -> list[int]:
     return [frames[(2 * i + 1) * len(frames) // (2 * n_places)] for i in range(n_places)]
 
 
-def _pair(source: FaceSource, first: int) -> list[tuple[int, FrameArray]]:
-    """Return two frames of one place with their indices; fewer where the video ends or cannot be read."""
+def _crops(source: FaceSource, first: int, detector: FaceDetector) -> list[tuple[int, FrameArray]]:
+    """Return the faces of one place with their frame indices; fewer where there are none."""
+    crops: list[tuple[int, FrameArray]] = []
+    for index, frame in _frames(source, first):
+        if source.prepare is not None:
+            frame = source.prepare(frame)
+        box = source.box or _found_box(frame, detector)
+        if box is not None:
+            crops.append((index, crop_resized(frame, box, GENERATOR_FACE_SIZE_PX)))
+    return crops
+
+
+def _frames(source: FaceSource, first: int) -> list[tuple[int, FrameArray]]:
+    """Return the frames of one place with their indices; fewer where the video cannot be read."""
     from lipsync_core.media import read_frames
 
-    n_source_frames = source.n_source_frames or first + PAIR_DISTANCE + 1
+    n_source_frames = source.n_source_frames or first + FACES_PER_PLACE * DISTANCE
     start = _folded(first, n_source_frames)
     reader = read_frames(source.video, fps=source.fps, first_frame=start)
-    found = []
+    found: list[tuple[int, FrameArray]] = []
     try:
-        frame = next(reader, None)
-        if frame is not None:
-            found.append((first, frame))
-            later = min(PAIR_DISTANCE, n_source_frames - 1 - start)
-            frame = next(itertools.islice(reader, later - 1, None), None) if later > 0 else frame
-        if frame is not None:
-            found.append((first + PAIR_DISTANCE, frame))
+        for number, frame in enumerate(reader):
+            if number == len(found) * DISTANCE:
+                found.append((first + number, frame))
+            if len(found) == FACES_PER_PLACE:
+                break
     except MediaError:  # a damaged place; the run itself will tell
         return found
     finally:
         reader.close()
+    while found and n_source_frames == 1 and len(found) < FACES_PER_PLACE:
+        found.append((found[-1][0] + DISTANCE, found[-1][1]))  # a picture shows the same face at all times
     return found
 
 
@@ -129,20 +140,14 @@ def _folded(index: int, n_frames: int) -> int:
     return min(place, 2 * (n_frames - 1) - place)
 
 
-def _face_of(frame: FrameArray, source: FaceSource, detector: FaceDetector) -> FrameArray | None:
-    if source.prepare is not None:
-        frame = source.prepare(frame)
-    if source.box is not None:
-        return crop_resized(frame, source.box, GENERATOR_FACE_SIZE_PX)
+def _found_box(frame: FrameArray, detector: FaceDetector) -> Region | None:
     height, width = frame.shape[:2]
     faces = detector.detect(frame)
     if not faces:
         return None
     face = max(faces, key=lambda found: prominence(found, width, height))
-    x1, y1, x2, y2 = generator_box(face.box, width, height)
-    if x2 - x1 < 2 or y2 - y1 < 2:
-        return None
-    return crop_resized(frame, (x1, y1, x2, y2), GENERATOR_FACE_SIZE_PX)
+    x1, y1, x2, y2 = (round(v) for v in generator_box(face.box, width, height))
+    return (x1, y1, x2, y2) if x2 - x1 >= 2 and y2 - y1 >= 2 else None
 
 
 def _joined(half: list[_Sample], kind: str) -> tuple[Tensor, Tensor]:
