@@ -21,7 +21,7 @@ from lipsync_core.mel_stream import MelStream
 
 N_PLACES = 4  # where the video is looked at: each costs a seek, and decoding from the last key frame
 FACES_PER_PLACE = 4
-DISTANCE = 12  # frames between the faces of a place: another position of mouth and head
+DISTANCE = 12  # frames between the faces of a place where there is room: another position of mouth and head
 MIN_FACES = 4  # of each half; a range seen on fewer says little
 
 Region = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels
@@ -113,13 +113,14 @@ def _frames(source: FaceSource, first: int) -> list[tuple[int, FrameArray]]:
     """Return the frames of one place with their indices; fewer where the video cannot be read."""
     from lipsync_core.media import read_frames
 
-    n_source_frames = source.n_source_frames or first + FACES_PER_PLACE * DISTANCE
+    distance = min(DISTANCE, max(1, len(source.frames) // (N_PLACES * FACES_PER_PLACE)))
+    n_source_frames = source.n_source_frames or first + FACES_PER_PLACE * distance
     start = _folded(first, n_source_frames)
     reader = read_frames(source.video, fps=source.fps, first_frame=start)
     found: list[tuple[int, FrameArray]] = []
     try:
         for number, frame in enumerate(reader):
-            if number == len(found) * DISTANCE:
+            if number == len(found) * distance:
                 found.append((first + number, frame))
             if len(found) == FACES_PER_PLACE:
                 break
@@ -128,7 +129,7 @@ def _frames(source: FaceSource, first: int) -> list[tuple[int, FrameArray]]:
     finally:
         reader.close()
     while found and n_source_frames == 1 and len(found) < FACES_PER_PLACE:
-        found.append((found[-1][0] + DISTANCE, found[-1][1]))  # a picture shows the same face at all times
+        found.append((found[-1][0] + distance, found[-1][1]))  # a picture shows the same face at all times
     return found
 
 
