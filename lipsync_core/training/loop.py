@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 
 from lipsync_core.errors import InvalidInputError
+from lipsync_core.training.checkpoint import read_checkpoint
 from lipsync_core.training.config import TrainConfig
 from lipsync_core.training.distributed import join_processes
 from lipsync_core.training.drawing import BatchDrawer, draw_held_out
 from lipsync_core.training.interruption import StopOnSignal, raise_interruption
 from lipsync_core.training.monitor import Monitor
-from lipsync_core.training.state import Progress, TrainingState, read_checkpoint
+from lipsync_core.training.state import Progress, TrainingState
 from lipsync_core.training.tasks import Batch, Task
 
 __all__ = ["CHECKPOINT_NAME", "Progress", "read_checkpoint", "train"]

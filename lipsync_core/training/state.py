@@ -1,9 +1,8 @@
-"""Everything of a run that changes from step to step, and its checkpoint."""
+"""Everything of a run that changes from step to step."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from lipsync_core.errors import CheckpointError, TrainingDivergedError
+from lipsync_core.training.checkpoint import read_checkpoint, refuse_stranger, write_checkpoint
 from lipsync_core.training.config import TrainConfig
 from lipsync_core.training.distributed import Processes
 from lipsync_core.training.tasks import Batch, Task
 
-_SAME_NETWORK = {"wav2lip_gan": "wav2lip"}
 _LISTED_IDS = 12
 
 
@@ -152,11 +151,12 @@ class TrainingState:
     def _update_average(self) -> None:
         # The average's memory grows with the run, so that it forgets the first, random steps.
         decay = min(self.config.ema_decay, (1 + self.progress.step) / (10 + self.progress.step))
-        for name, value in self.task.network.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
+        values = self.task.network.state_dict()
+        floats = [name for name, value in values.items() if value.is_floating_point()]
+        averages, news = [self.average[name] for name in floats], [values[name] for name in floats]
+        torch._foreach_lerp_(averages, news, 1 - decay)  # one launch on a GPU, as in torch.optim.swa_utils
+        for name in values.keys() - set(floats):
+            self.average[name].copy_(values[name])
 
     def save(self, path: Path) -> None:
         """Write everything that a resume or an export needs; never weights that are not finite.
@@ -184,7 +184,7 @@ class TrainingState:
             "switches": self.task.switches(),
             "random": torch.get_rng_state(),
         }
-        _write_whole(content, path)
+        write_checkpoint(content, path)
 
     def load(self, path: Path, resume: bool) -> None:
         """Continue from a checkpoint: in every respect, or (an earlier phase) from what was learnt.
@@ -195,7 +195,7 @@ class TrainingState:
         if not path.exists():
             raise CheckpointError(f"{path} does not exist, so there is nothing to continue")
         saved = read_checkpoint(path)
-        _refuse_stranger(saved["config"], self.config, path, resume)
+        refuse_stranger(saved["config"], self.config, path, resume)
         try:
             self.task.network.load_state_dict(saved["network"])
             self.task.extra.load_state_dict(saved["extra"])
@@ -222,47 +222,6 @@ class TrainingState:
             earlier_steps=before.earlier_steps + before.step,
             earlier_seconds=before.earlier_seconds + before.seconds,
         )
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a training checkpoint (plain dicts and tensors only).
-
-    Raises:
-        CheckpointError: missing or damaged.
-    """
-    try:
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise CheckpointError(f"cannot read training checkpoint {path}: {error}") from error
-    return saved
-
-
-def _refuse_stranger(saved: dict[str, Any], config: TrainConfig, path: Path, resume: bool) -> None:
-    """Refuse a checkpoint of another network; an earlier phase may be of the same network's other kind."""
-    wanted, found = config.kind, saved["kind"]
-    if not resume:
-        wanted, found = _SAME_NETWORK.get(wanted, wanted), _SAME_NETWORK.get(found, found)
-    frames = config.window_frames if config.kind == "lipsync_expert" else saved.get("window_frames", 5)
-    for name, mine, theirs in (
-        ("kind", wanted, found),
-        ("width", config.width, saved["width"]),
-        ("window_frames", frames, saved.get("window_frames", 5)),
-    ):
-        if mine != theirs:
-            raise CheckpointError(
-                f"{path} was trained with {name} {theirs!r}, the configuration says {mine!r}: use its "
-                "configuration or another --out"
-            )
-
-
-def _write_whole(content: dict[str, Any], path: Path) -> None:
-    """Write beside, flush to the disk, then replace: there is always one whole checkpoint."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _copied_state(network: nn.Module) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from lipsync_core.training import state
+from lipsync_core.training import checkpoint
 from lipsync_core.training.config import TrainConfig
 from lipsync_core.training.dataset import PreparedClips
 from lipsync_core.training.loop import train
@@ -52,7 +52,7 @@ def train_alone(data: Path, out: Path, place: str) -> None:
             file.flush()
             die()
 
-        state.torch.save = save_half
+        checkpoint.torch.save = save_half
     train(task, ALONE, out, resume=(out / "checkpoint.pt").exists())
 
 

@@ -262,6 +262,20 @@ def test_published_mixture_takes_the_judges_share_from_the_image(prepared, tmp_p
     assert e["loss"] == pytest.approx(0.9 * e["image"] + 0.03 * e["sync"] + 0.07 * e["adversarial"], rel=1e-4)
 
 
+@pytest.mark.filterwarnings("default")  # of TensorBoard's own dependencies
+@pytest.mark.parametrize("val_clips", [0.0, 0.2])
+def test_generators_send_pictures_to_tensorboard(val_clips, prepared, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = small("speech2vid", steps=1, tensorboard=True, samples_every_steps=1, val_clips=val_clips)
+    run(replace(config, val_batches=1), prepared, tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    events.Reload()
+    (tag,) = events.Tags()["images"]
+    (picture,) = events.Images(tag)
+    assert (picture.width, picture.height) == (4 * 96, 3 * 96)
+
+
 def test_gan_goes_on_from_images_of_wav2lip_and_keeps_its_own_betas(prepared, tmp_path):
     run(small("wav2lip"), prepared, tmp_path / "images")
     config = small("wav2lip_gan", adam_beta1=0.5)
