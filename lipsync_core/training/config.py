@@ -47,9 +47,7 @@ class TrainConfig:
     ema_decay: float = 0.998  # exported weights are this running average; 0: the weights themselves
     clips_per_step: int = 8  # of one process: torchrun with two processes learns from twice as many
     windows_per_clip: int = 8  # five-frame windows drawn from one clip
-    accumulate: int = (
-        1  # parts of a step's clips, worked through in turn; contrast_weight compares within one
-    )
+    accumulate: int = 1  # parts of a step's clips, done in turn; contrast_weight compares within one
     min_gap_frames: int = 2  # smallest distance between two windows of one clip
     identity_power: float = 0.4  # an identity of n clips is drawn in proportion to n ** this
     freeze_batch_norm: bool = False  # use and keep the running statistics: for batches of few people
