@@ -1,8 +1,9 @@
 """Peak memory of ``python -m lipsync_core sync`` on a short and a long clip of the same size.
 
-    python bench/memory.py CLIP [--weights NAME] [--seconds 30 300] [--height 0]
+    python bench/memory.py CLIP [--weights NAME] [--seconds 30 300] [--height 0] [-- OPTIONS OF sync]
 
-CLIP is any video with a face and sound; it is looped to both lengths. Linux only (reads /proc).
+CLIP is any video with a face and sound; it is looped to both lengths. What the imports alone take is
+printed first and subtracted from Python's peak in the column after it. Linux only (reads /proc).
 """
 
 from __future__ import annotations
@@ -28,21 +29,38 @@ def main() -> None:
     parser.add_argument("--weights", default="auto")
     parser.add_argument("--seconds", type=int, nargs="+", default=[30, 300])
     parser.add_argument("--height", type=int, default=0, help="scale the clip to this many lines first")
-    args = parser.parse_args()
-    print("| clip | wall s | peak of python, MiB | peak of python and ffmpeg together, MiB |")
-    print("|---|---|---|---|")
+    own_words, sync_options = sys.argv[1:], []
+    if "--" in own_words:
+        cut = own_words.index("--")
+        own_words, sync_options = own_words[:cut], own_words[cut + 1 :]
+    args = parser.parse_args(own_words)
+    imports = imports_mib()
+    print(f"imports alone: {imports:.0f} MiB\n")
+    print("| clip | wall s | peak of python, MiB | over the imports | python and ffmpeg together | over |")
+    print("|---|---|---|---|---|---|")
     peaks = []
     with tempfile.TemporaryDirectory() as folder:
         for seconds in args.seconds:
             clip = looped(args.clip, Path(folder) / f"{seconds}.mp4", seconds, args.height)
             began = time.monotonic()
-            own, together = peak_memory_mib(clip, Path(folder) / "out.mp4", args.weights)
-            print(
-                f"| {seconds} s | {time.monotonic() - began:.0f} | {own:.0f} | {together:.0f} |", flush=True
-            )
+            options = ["--weights", args.weights, *sync_options]
+            own, together = peak_memory_mib(clip, Path(folder) / "out.mp4", options)
+            wall_s = time.monotonic() - began
+            sizes = " | ".join(f"{v:.0f}" for v in (own, own - imports, together, together - imports))
+            print(f"| {seconds} s | {wall_s:.0f} | {sizes} |", flush=True)
             peaks.append((own, together))
     print(f"\nlongest to shortest: {peaks[-1][0] / peaks[0][0]:.3f} (python), ", end="")
     print(f"{peaks[-1][1] / peaks[0][1]:.3f} (together)")
+
+
+def imports_mib() -> float:
+    """Return the resident memory of a Python process that has imported what `sync` imports, and no more."""
+    code = (
+        "import re, cv2, torch, lipsync_core.sync, lipsync_core.commands.sync;"
+        "print(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(done.stdout) / 1024
 
 
 def looped(source: Path, target: Path, seconds: int, height: int) -> Path:
@@ -55,10 +73,10 @@ def looped(source: Path, target: Path, seconds: int, height: int) -> Path:
     return target
 
 
-def peak_memory_mib(clip: Path, out: Path, weights: str) -> tuple[float, float]:
+def peak_memory_mib(clip: Path, out: Path, options: list[str]) -> tuple[float, float]:
     """Return the peaks of the command's own process and of its whole process tree."""
     command = [sys.executable, "-m", "lipsync_core", "sync", "--face", str(clip), "--audio", str(clip)]
-    command += ["-o", str(out), "--weights", weights]
+    command += ["-o", str(out), *options]
     own = together = 0.0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         output: list[str] = []

@@ -253,8 +253,10 @@ def sound_args(note: str, length_s: float | None) -> list[str]:
         note: goes into the metadata.
         length_s: cut the sound, or fill it up with silence, to this length.
     """
-    # -shortest ends the silence should the picture prove shorter (a damaged tail); it is too coarse alone.
-    fit = [] if length_s is None else ["-af", f"apad,atrim=end={length_s:.6f}", "-shortest"]
+    # -shortest ends the silence should the picture prove shorter (a damaged tail); it is too coarse alone. By
+    # default it holds up to ten seconds of raw frames to do so: 350 MB at 720 lines.
+    shortest = ["-shortest", "-shortest_buf_duration", "0.5"]
+    fit = [] if length_s is None else ["-af", f"apad,atrim=end={length_s:.6f}", *shortest]
     return [
         "-map", "1:a:0", *fit, "-c:a", "aac", "-b:a", "192k",
         "-map_metadata", "-1", "-metadata", f"comment={note}",
