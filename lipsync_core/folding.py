@@ -31,6 +31,13 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     return folded.requires_grad_(False)
 
 
+def lay_out(network: nn.Module, layout: torch.memory_format) -> None:
+    """Lay out the filters of a network anew, in place: channels last for PyTorch, plainly for others."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=layout)
+
+
 def _fold(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> None:
     """Give the convolution new tensors that do the work of both."""
     assert norm.running_mean is not None and norm.running_var is not None  # all of ours track them

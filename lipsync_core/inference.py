@@ -66,7 +66,8 @@ class LipSyncer:
             trained with (0: the published recipe's).
         name: of the weights, for reports.
         parity: for `lipsync_core.sync.sync_video`: follow the published recipe, number for number. The
-            network is then used as it is; otherwise its batch norms are folded.
+            network is then used as it is; otherwise, and for other engines than PyTorch, its batch norms are
+            folded.
     """
 
     def __init__(
@@ -116,6 +117,8 @@ class LipSyncer:
             MissingModelError: its package is not installed.
         """
         refuse_unknown_engine(name, self.device)
+        if self.parity and name != "torch":
+            self.network = fold_batch_norm(self.network)  # the numbers are then another engine's anyway
         self._wanted, self._engine = (name, options or TorchOptions()), None
 
     def choose_engine(self, source: FaceSource) -> EngineChoice:
@@ -138,10 +141,7 @@ class LipSyncer:
     def _request(self) -> EngineRequest:
         name, options = self._wanted
         options = replace(options, batch_size=options.batch_size or self.batch_size)
-        # With parity the network is not folded yet, and stays so for plain torch: number for number.
-        stays = not self.parity or name == "torch"
-        network = self.network if stays else fold_batch_norm(self.network)
-        return EngineRequest(network, name, self.device, options, self.kind)
+        return EngineRequest(self.network, name, self.device, options, self.kind)
 
     def __call__(
         self,

@@ -81,8 +81,7 @@ class _Builder:
         if isinstance(value, (int, float)):
             return self._ops.constant(np.float32(value))
         if id(value) not in self._nodes:
-            array = value.detach().float().cpu().contiguous().numpy()
-            self._nodes[id(value)] = self._ops.constant(array)
+            self._nodes[id(value)] = self._constant(value)
         return self._nodes[id(value)]
 
     def add(self, call: Call) -> None:
@@ -117,11 +116,15 @@ class _Builder:
         """Return the weight, as int8 times its scales where ranges are known."""
         groups = call.argument(6, "groups", 1)
         if self._ranges is None:
-            weight = call.args[1].detach().float().cpu().contiguous().numpy()
-            return self._ops.constant(_by_group(weight, groups))
+            return self._constant(call.args[1], groups)
         integers, scale = quantized_weight(call)
         floats = self._ops.convert(self._ops.constant(_by_group(integers, groups)), "f32")
         return self._ops.multiply(floats, self._ops.constant(_by_group(scale, groups)))
+
+    def _constant(self, values: Tensor, groups: int = 1) -> Any:
+        """Return a constant that shares the tensor's memory where it is plain fp32."""
+        array = _by_group(values.detach().float().cpu().contiguous().numpy(), groups)
+        return self._ops.constant(array, shared_memory=True)
 
     def _quantized(self, node: Any, known: ActivationRange) -> Any:
         low, high = (self._ops.constant(np.float32(level)) for level in known.levels)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lipsync_core.errors import InvalidInputError, MissingModelError
+from lipsync_core.folding import lay_out
 from lipsync_core.runtime.difference import GOOD_DB, Difference, difference_between
 from lipsync_core.runtime.engine import ENGINES, Engine
 from lipsync_core.runtime.openvino_engine import OpenVINOEngine
@@ -174,6 +175,7 @@ def _fastest(request: EngineRequest, samples: FaceSamples) -> tuple[Engine, Engi
             if name == "openvino-int8":
                 break
     if best.name == "torch":
+        lay_out(request.network, torch.channels_last)  # OpenVINO may have had it otherwise
         reason = "; ".join(["fp32: nothing here is faster and as good", *dict.fromkeys(notes)])
     else:
         reason = f"{best_rate / exact_rate:.1f} times as fast as torch in fp32"

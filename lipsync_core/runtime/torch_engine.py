@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lipsync_core.errors import InvalidInputError
+from lipsync_core.folding import lay_out
 from lipsync_core.runtime.difference import Difference
 from lipsync_core.runtime.engine import PendingFaces
 from lipsync_core.runtime.threads import thread_cap, torch_threads
@@ -69,8 +70,8 @@ class TorchEngine:
         self._layout = torch.contiguous_format if kind == "mps" else torch.channels_last
         own = network if self._dtype == torch.float32 else copy.deepcopy(network)
         self._network = own.eval().to(device=device, dtype=self._dtype)
-        for parameter in self._network.parameters() if kind == "mps" else ():
-            parameter.data = parameter.data.contiguous()
+        if own is not network or kind == "mps":
+            lay_out(self._network, self._layout)
         self._threads = thread_cap(network) if kind == "cpu" else None
         if settings.compile:
             self._network.compile()

@@ -143,7 +143,7 @@ def test_engines_are_named_checked_and_built_when_needed() -> None:
 
 def test_parity_folds_nothing_unless_another_engine_is_asked_for() -> None:
     def norms(syncer: LipSyncer) -> int:
-        return sum(isinstance(m, nn.BatchNorm2d) for m in syncer._request().network.modules())
+        return sum(isinstance(m, nn.BatchNorm2d) for m in syncer.network.modules())
 
     syncer = LipSyncer(Wav2Lip(0.1), detector=FixedDetector(), parity=True)
     assert norms(syncer) == 50

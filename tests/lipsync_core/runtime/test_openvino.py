@@ -91,6 +91,20 @@ def test_int8_runs_in_int8() -> None:
 
 
 @needs_openvino
+def test_weights_are_shared_with_the_network_and_torch_still_runs_it() -> None:
+    network, inputs = make_generator(), make_inputs("wav2lip", 2)
+    before = TorchEngine(network).generate(*inputs)
+    engine = OpenVINOEngine(network, "openvino")
+    places = {parameter.data_ptr() for parameter in network.parameters() if parameter.dim() == 4}
+    model = build_graph(record(network, make_inputs("wav2lip", 1)), 2)
+    constants = {node.data.ctypes.data for node in model.get_ops() if node.get_type_name() == "Constant"}
+    assert places <= constants
+    assert (TorchEngine(network).generate(*inputs) - before).abs().max() < 1e-5
+    del network
+    assert (engine.generate(*inputs) - before).abs().max() < 1e-4
+
+
+@needs_openvino
 def test_unknown_functions_are_named() -> None:
     class Odd(nn.Module):
         def forward(self, mel: Tensor, faces: Tensor) -> Tensor:

@@ -73,12 +73,10 @@ def test_auto_takes_int8_where_it_is_good_and_faster(
     engine, choice = choose_engine(EngineRequest(network), lambda: samples, 1000)
     assert tried == ["torch", "openvino-int8"]
     assert engine.name == choice.name == "openvino-int8"
+    assert choice.difference is engine.difference is not None
     exact = TorchEngine(network).generate(*samples.held_out)
-    assert (
-        choice.difference
-        == engine.difference
-        == difference_between(engine.generate(*samples.held_out), exact)
-    )
+    found = difference_between(engine.generate(*samples.held_out), exact)
+    assert choice.difference.psnr_db == pytest.approx(found.psnr_db, abs=0.01)
     assert "4.5 times as fast" in str(choice)
     assert "dB PSNR to fp32 on 4 faces" in str(choice)
 
