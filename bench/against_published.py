@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -49,12 +50,14 @@ class Run:
 
     Attributes:
         seconds: wall time.
+        cpu_s: processor time of it and its children: hardly changed by other programs on the machine.
         own_mib: peak of the started process.
         together_mib: peak of it and its children.
         said: what it printed.
     """
 
     seconds: float
+    cpu_s: float
     own_mib: float
     together_mib: float
     said: str
@@ -156,7 +159,7 @@ def run_measured(command: list[str], cwd: Path) -> Run:
     if cwd != ROOT:
         (cwd / "temp").mkdir(exist_ok=True)  # the script writes there and expects it
     with tempfile.TemporaryFile("w+") as said:
-        began = time.monotonic()
+        began, cpu_before_s = time.monotonic(), children_cpu_s()
         process = subprocess.Popen(
             command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
         )
@@ -169,7 +172,13 @@ def run_measured(command: list[str], cwd: Path) -> Run:
         text = said.read()
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}\nin {cwd} failed:\n{text[-2000:]}")
-    return Run(seconds, own, together, text)
+    return Run(seconds, children_cpu_s() - cpu_before_s, own, together, text)
+
+
+def children_cpu_s() -> float:
+    """Return the processor time of all finished children and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def memory_of_imports() -> float:
@@ -209,17 +218,17 @@ def print_table(title: str, rows: list[Row], imports_mib: float) -> None:
     first = rows[0]
     print(f"\n{title}; our imports alone: {imports_mib:.0f} MiB\n")
     print(
-        "| | wall s | frames/s | ratio | peak of Python, MiB | over our imports | with ffmpeg "
+        "| | wall s | frames/s | ratio | CPU s | peak of Python, MiB | over our imports | with ffmpeg "
         f"| PSNR to {first.title}, dB |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         n_frames = sum(1 for _ in read_frames(row.out))
         psnr_db = f"{difference_of(row.out, first.out)[1]:.1f}" if row.same_weights else ""
         over = f"{row.run.own_mib - imports_mib:.0f}" if row.title.startswith("ours") else ""
         print(
             f"| {row.title} | {row.run.seconds:.1f} | {n_frames / row.run.seconds:.1f} "
-            f"| {first.run.seconds / row.run.seconds:.2f} | {row.run.own_mib:.0f} | {over} "
+            f"| {first.run.seconds / row.run.seconds:.2f} | {row.run.cpu_s:.1f} | {row.run.own_mib:.0f} | {over} "
             f"| {row.run.together_mib:.0f} | {psnr_db} |",
             flush=True,
         )

@@ -72,6 +72,7 @@ def test_both_sides_are_run_and_compared(clip: Path, tmp_path: Path) -> None:
     for row in (script, ours, compact):
         ratio = float(script["wall s"]) / float(row["wall s"])
         assert float(row["ratio"]) == pytest.approx(ratio, rel=0.2)
+        assert 0 < float(row["CPU s"]) < 60
         assert float(row["with ffmpeg"]) >= float(row["peak of Python, MiB"]) > 150
     assert float(ours["over our imports"]) < float(ours["peak of Python, MiB"])
     assert float(ours["frames/s"]) * float(ours["wall s"]) == pytest.approx(12, abs=1.5)  # 15 less 3
