@@ -34,7 +34,7 @@ class Phase:
 
 PHASES = (
     Phase("train_embedded_expert_easy", 7),
-    Phase("train_embedded_expert", 27, "train_embedded_expert_easy", "lipsync_expert"),
+    Phase("train_embedded_expert", 50, "train_embedded_expert_easy", "lipsync_expert"),
     Phase("train_embedded_wav2lip_images", 30),
     Phase("train_embedded_wav2lip_motion", 22, "train_embedded_wav2lip_images"),
     Phase("train_embedded_wav2lip", 35, "train_embedded_wav2lip_motion", "wav2lip"),
