@@ -97,7 +97,8 @@ def peak_memory_mib(clip: Path, out: Path, options: list[str]) -> tuple[float, f
 def tree_sizes_mib(root: int) -> dict[int, float]:
     """Return the resident memory of a process and of the ffmpeg processes below it, by process id.
 
-    Between fork and exec a child still is its parent's image and would count it twice: left out.
+    All ffmpeg processes share the pages of their program: these count for the first of them only. Between
+    fork and exec a child still is its parent's image and would count it twice: left out.
     """
     sizes: dict[int, float] = {}
     waiting = [root]
@@ -111,9 +112,12 @@ def tree_sizes_mib(root: int) -> dict[int, float]:
         except OSError:  # gone meanwhile
             continue
         waiting.extend(children)
-        resident = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
-        if resident and (number == root or "ffmpeg" in program.name):
-            sizes[number] = int(resident[0]) / 1024
+        resident = {
+            line.split(":")[0]: int(line.split()[1]) / 1024 for line in status.splitlines() if "kB" in line
+        }
+        if "VmRSS" in resident and (number == root or "ffmpeg" in program.name):
+            is_second = number != root and len(sizes) > (root in sizes)
+            sizes[number] = resident["VmRSS"] - (resident["RssFile"] if is_second else 0)
     return sizes
 
 

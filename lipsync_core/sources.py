@@ -16,6 +16,7 @@ from lipsync_core.media import (
     measure_duration,
     planar_layout,
     probe_media,
+    read_frames,
     read_pictures,
     read_pictures_backwards,
 )
@@ -48,7 +49,7 @@ class Source:
     @property
     def layout(self) -> PlanarLayout | None:
         """Layout of `pictures` if they are planar, None if they are BGR."""
-        return planar_layout(self.stream)
+        return None if self.is_image else planar_layout(self.stream)
 
     @property
     def conversion_notice(self) -> tuple[str, ...]:
@@ -57,7 +58,9 @@ class Source:
         return () if notice is None else (notice,)
 
     def pictures(self) -> Generator[Picture, None, None]:
-        """Yield the frames of the result, before synchronisation."""
+        """Yield the frames of the result, before synchronisation; they must not be changed in place."""
+        if self.is_image:
+            return _still(self.path, self.n_frames_expected)
         if self.loops:
             return pictures_back_and_forth(self.path, self.fps, self.n_frames_expected)
         return read_pictures(self.path, fps=self.fps)
@@ -100,6 +103,15 @@ def no_face_error(path: Path, n_frames: int) -> NoFaceError:
 
 def _is_image(info: MediaInfo) -> bool:
     return any(name in IMAGE_CONTAINERS for name in info.container.split(","))
+
+
+def _still(path: Path, n_frames: int) -> Generator[Picture, None, None]:
+    """Yield one picture again and again: BGR, as photos have a range that not all players expect of video."""
+    frames = read_frames(path)
+    picture = next(frames)
+    frames.close()
+    for _ in range(n_frames):
+        yield picture
 
 
 def pictures_back_and_forth(path: Path | str, fps: Fraction, n_needed: int) -> Generator[Picture, None, None]:

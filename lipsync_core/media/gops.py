@@ -26,6 +26,7 @@ from lipsync_core.media.planar import planar_layout
 from lipsync_core.media.probe import probe_media
 from lipsync_core.media.streams import VideoStream
 
+LATE_FRAMES = Fraction(2, 5)  # nearly the half from which on a frame is shown in another's place
 FLV_TO_PIPE = ("-f", "flv", "-flvflags", "no_duration_filesize", "pipe:1")
 
 
@@ -110,7 +111,7 @@ def read_gops(path: Path | str, fps: Fraction) -> GopTable:
     if video is None:
         raise NotCopyableError("it holds no video")
     _refuse_unfit(video)
-    if abs(_first_pts_s(path, video) * fps) >= Fraction(1, 2):
+    if abs(_first_pts_s(path, video) * fps) >= LATE_FRAMES:
         raise NotCopyableError("its picture does not begin with the file")
     try:
         with PacketReader(path, video) as reader:

@@ -17,7 +17,7 @@ from lipsync_core.media.writer import VideoWriter
 from lipsync_core.pictures import Picture
 
 T = TypeVar("T")
-QUEUE_BYTES = 24 << 20  # of frames that wait in one queue
+QUEUE_BYTES = 12 << 20  # of frames that wait in one queue
 MIN_QUEUE, MAX_QUEUE = 2, 16
 _POLL_S = 0.05
 

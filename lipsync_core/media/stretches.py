@@ -122,7 +122,8 @@ def _command(plan: JoinPlan, video: VideoStream, encode: EncodeOptions, paramete
     return [
         ffmpeg_path(), *[a for a in QUIET if a != "-nostdin"],
         "-f", "rawvideo", "-pix_fmt", pixels, "-video_size", f"{width}x{height}",
-        "-framerate", f"{plan.fps.numerator}/{plan.fps.denominator}", "-i", "pipe:0",
+        "-framerate", f"{plan.fps.numerator}/{plan.fps.denominator}", "-thread_queue_size", "2",
+        "-i", "pipe:0",
         "-vf", f"setsar={sar},{setparams(tags)}",
         "-c:v", "libx264", "-preset", encode.preset, "-crf", str(encode.crf), "-pix_fmt", pixels,
         "-profile:v", _PROFILES.get(plan.table.config.profile, "high"), *colour_args(tags),

@@ -97,7 +97,8 @@ class VideoWriter:
         return [
             ffmpeg_path(), *[a for a in QUIET if a != "-nostdin"], "-y",
             "-f", "rawvideo", "-pix_fmt", pixels, "-video_size", f"{width}x{height}",
-            "-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-i", "pipe:0",
+            "-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-thread_queue_size", "2",
+            "-i", "pipe:0",
             *[argument for extra in o.extra_inputs for argument in extra],
             "-map", "0:v:0", "-vf", ",".join(filters),
             "-c:v", "libx264", "-preset", o.preset, "-crf", str(o.crf),

@@ -142,13 +142,16 @@ def test_frames_go_back_and_forth(tmp_path: Path) -> None:
     assert shown == [0, 1, 2, 3, 4, 3, 2, 1, 0, 1, 2, 3, 4, 3, 2, 1]
 
 
-def test_a_picture_speaks_as_long_as_the_speech(media: Path, tmp_path: Path) -> None:
-    picture, out = tmp_path / "face.png", tmp_path / "out.mp4"
-    ffmpeg("-i", media / "talk.mp4", "-frames:v", "1", picture)
+@pytest.mark.parametrize("name", ["face.png", "face.jpg"])
+def test_a_picture_speaks_as_long_as_the_speech(media: Path, tmp_path: Path, name: str) -> None:
+    picture, out = tmp_path / name, tmp_path / "out.mp4"
+    ffmpeg("-i", media / "talk.mp4", "-frames:v", "1", "-q:v", "2", picture)
     arguments = sync_args(media, out)
     arguments[arguments.index("--face") + 1] = str(picture)
     assert main(arguments) == 0
     assert probe_media(out).duration_s == pytest.approx(1.4, abs=0.05)
+    video = probe_media(out).video
+    assert video is not None and video.colour_tags.range == "tv"
 
 
 @pytest.mark.parametrize("recipe", [(), ("--parity", "--box", "60", "200", "130", "270")])

@@ -153,4 +153,4 @@ def test_leaving_by_an_error_does_not_wait_for_the_encoder(
 
 def test_queues_hold_few_large_and_more_small_frames() -> None:
     assert queue_length(64, 48) == 16
-    assert 2 <= queue_length(3840, 2160) < queue_length(1920, 1080) < 16
+    assert 2 == queue_length(3840, 2160) < queue_length(1920, 1080) < queue_length(1280, 720) < 16
