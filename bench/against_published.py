@@ -228,8 +228,8 @@ def print_table(title: str, rows: list[Row], imports_mib: float) -> None:
         over = f"{row.run.own_mib - imports_mib:.0f}" if row.title.startswith("ours") else ""
         print(
             f"| {row.title} | {row.run.seconds:.1f} | {n_frames / row.run.seconds:.1f} "
-            f"| {first.run.seconds / row.run.seconds:.2f} | {row.run.cpu_s:.1f} | {row.run.own_mib:.0f} | {over} "
-            f"| {row.run.together_mib:.0f} | {psnr_db} |",
+            f"| {first.run.seconds / row.run.seconds:.2f} | {row.run.cpu_s:.1f} "
+            f"| {row.run.own_mib:.0f} | {over} | {row.run.together_mib:.0f} | {psnr_db} |",
             flush=True,
         )
     for row in rows:
