@@ -18,6 +18,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as our commands do; for the first line too
+
 import torch
 from random_generator import random_generator
 from torch import Tensor, nn

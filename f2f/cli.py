@@ -11,6 +11,7 @@ import typer
 
 from f2f import errors
 from f2f.session import Session
+from lipsync_core.waiting import wait_passively
 
 EXIT_CODES = (
     "Exit codes: 0 done · 2 the command, its configuration or its input cannot be used · "
@@ -194,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    wait_passively()
     try:
         outcome: Any = app(args=None if arguments is None else list(arguments), standalone_mode=False)
     except _CommandLineError as error:

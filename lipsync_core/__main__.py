@@ -20,6 +20,7 @@ from lipsync_core.errors import (
     MissingModelError,
     NoFaceError,
 )
+from lipsync_core.waiting import wait_passively
 
 EXIT_INPUT, EXIT_MISSING, EXIT_FAILED, EXIT_INTERRUPTED = 2, 3, 4, 130
 DELEGATED = {**data.DELEGATED, **train.DELEGATED}
@@ -27,6 +28,7 @@ DELEGATED = {**data.DELEGATED, **train.DELEGATED}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    wait_passively()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in DELEGATED:
         run, _ = DELEGATED[arguments[0]]
