@@ -15,3 +15,8 @@ def wait_passively() -> None:
     value that the user has set stays.
     """
     os.environ.setdefault(VARIABLE, "PASSIVE")
+
+
+def waits_passively() -> bool:
+    """Return whether idle threads sleep."""
+    return os.environ.get(VARIABLE, "").upper() == "PASSIVE"

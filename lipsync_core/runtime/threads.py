@@ -9,8 +9,13 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from lipsync_core.waiting import waits_passively
+
 COMPACT_PARAMETERS = 4_000_000
 """Networks under this (width 0.25 has 2.3 million) outrun the encoder on one core."""
+
+
+COMPACT_THREADS = 4
 
 
 def usable_cores() -> int:
@@ -28,12 +33,15 @@ def is_compact(network: nn.Module) -> bool:
 def thread_cap(network: nn.Module, cores: int | None = None) -> int:
     """Return how many threads a network should run on.
 
-    torch's threads wait for each other actively. In a compact network, whose layers take microseconds, they
-    mostly wait: beside ffmpeg on two cores the second thread brought no frames and up to tripled the CPU
-    time. Such networks get half of the cores; large ones, which the encoder waits for, get all.
+    Large networks, which the encoder waits for, get all cores. In a compact network, whose layers take
+    microseconds, threads mostly wait: it gets a few, and where they wait actively (see
+    `lipsync_core.waiting`) half of the cores at most. There, beside ffmpeg on two cores, the second thread
+    doubled the processor time and the wall time of a whole run.
     """
-    cores = usable_cores() if cores is None else cores
-    return max(1, cores // 2) if is_compact(network) else max(1, cores)
+    cores = max(1, usable_cores() if cores is None else cores)
+    if not is_compact(network):
+        return cores
+    return min(COMPACT_THREADS, cores if waits_passively() else max(1, cores // 2))
 
 
 @contextmanager

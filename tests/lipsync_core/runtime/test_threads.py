@@ -8,15 +8,19 @@ from torch import nn
 
 from lipsync_core.models import Wav2Lip
 from lipsync_core.runtime.threads import is_compact, thread_cap, torch_threads, usable_cores
+from lipsync_core.waiting import VARIABLE
 
 
-def test_a_compact_network_leaves_cores_to_ffmpeg() -> None:
+def test_a_compact_network_takes_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.device("meta"):
         compact, full = Wav2Lip(0.25), Wav2Lip(1.0)
     assert is_compact(compact)
     assert not is_compact(full)
-    assert [thread_cap(compact, n) for n in (1, 2, 8)] == [1, 1, 4]
-    assert [thread_cap(full, n) for n in (1, 2, 8)] == [1, 2, 8]
+    monkeypatch.setenv(VARIABLE, "ACTIVE")
+    assert [thread_cap(compact, n) for n in (1, 2, 6, 64)] == [1, 1, 3, 4]
+    monkeypatch.setenv(VARIABLE, "passive")
+    assert [thread_cap(compact, n) for n in (1, 2, 6, 64)] == [1, 2, 4, 4]
+    assert [thread_cap(full, n) for n in (1, 2, 64)] == [1, 2, 64]
     assert 1 <= thread_cap(nn.Conv2d(1, 1, 1)) <= usable_cores()
 
 
