@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from lipsync_core.commands.allocator import return_freed_blocks
 from lipsync_core.commands.console import Progress, add_common
 from lipsync_core.errors import InvalidInputError
 
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
     from lipsync_core.runtime import TorchOptions
     from lipsync_core.sync import SyncOptions, sync_video
 
+    return_freed_blocks()
     for file in (args.face, args.audio):
         probe_media(file)  # before weights are loaded or fetched
     recipe = RecipeOptions(

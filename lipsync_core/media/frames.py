@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import mmap
 import subprocess
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -243,7 +244,8 @@ def pipe_blocks(command: list[str], n_bytes: int, what: str) -> Generator[npt.ND
     n_frames = 0
     try:
         while True:
-            block = np.empty(n_bytes, np.uint8)
+            # Pages of its own, so that a frame's memory goes back at once: malloc keeps it, in pieces.
+            block = np.frombuffer(mmap.mmap(-1, n_bytes), np.uint8)
             if _read_into(process.stdout, block.data) < n_bytes:
                 break
             n_frames += 1
