@@ -40,7 +40,7 @@ class TorchEngine:
 
     Args:
         network: in evaluation mode, folded or not. In fp32 this very network is used and moved to the
-            device; for other types it is copied.
+            device; for other types, and to be compiled, it is copied.
         name: ``"torch"``, ``"torch-bf16"`` or ``"torch-fp16"``.
         device: torch device.
         options: see `TorchOptions`.
@@ -68,7 +68,8 @@ class TorchEngine:
         self._dtype = DTYPES[name]
         # Convolutions of Apple's backend want the plain layout.
         self._layout = torch.contiguous_format if kind == "mps" else torch.channels_last
-        own = network if self._dtype == torch.float32 else copy.deepcopy(network)
+        stays = self._dtype == torch.float32 and not settings.compile
+        own = network if stays else copy.deepcopy(network)
         self._network = own.eval().to(device=device, dtype=self._dtype)
         if own is not network or kind == "mps":
             lay_out(self._network, self._layout)
