@@ -55,10 +55,17 @@ def run_ffmpeg(args: Sequence[str], *, what: str) -> bytes:
         MediaError: ffmpeg failed; holds its last lines.
     """
     command = [ffmpeg_path(), *QUIET, "-y", *args]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode:
-        raise failure(what, command, done.stderr.decode("utf-8", "replace"))
-    return done.stdout
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            output, messages = process.communicate()
+        except BaseException:
+            stop_process(process)  # subprocess.run would leave it to be reaped by nobody
+            raise
+    if process.returncode:
+        raise failure(what, command, messages.decode("utf-8", "replace"))
+    return output
 
 
 def failure(what: str, command: Sequence[str], stderr: str) -> MediaError:

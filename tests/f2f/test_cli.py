@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import group_is_gone
 from tiny_stages import TinyStages, install
 from typer.testing import CliRunner
 
@@ -286,8 +287,7 @@ cli.main(["translate", {str(film)!r}, "--to", "hi", "--runner", "inline"])
     assert process.returncode == 130
     assert shown.splitlines()[-1] == "f2f: interrupted; what is finished is kept; the same command resumes"
     assert not list(tmp_path.rglob("*.tmp"))
-    with pytest.raises(ProcessLookupError):  # no child of the session is left
-        os.killpg(process.pid, 0)
+    assert group_is_gone(process.pid)
 
 
 def test_ui_goes_to_the_given_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import group_is_gone
 from synthetic import make_clip, make_talking_face
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -67,14 +68,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def group_is_alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder, port = tmp_path_factory.mktemp("server"), free_port()
@@ -111,7 +104,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         rest, _ = process.communicate(timeout=20)
         assert process.returncode == 0
         assert rest.endswith("Prefect server stopped.\n")
-        assert not group_is_alive(process.pid)
+        assert group_is_gone(process.pid)
         lines = [line.split(" ", 1) for line in (folder / "sockets.log").read_text().splitlines()]
         assert [str(process.pid), "guarded"] in lines
         assert [line for line in lines if line[1] != "guarded"] == [], "something was sent out"
