@@ -62,7 +62,7 @@ def test_generators_in_fp32(kind: str) -> None:
     found = difference_between(engine.generate(*inputs), TorchEngine(network).generate(*inputs))
     assert found.n_faces == 11
     assert found.max_abs < 1e-4
-    assert torch.equal(engine.submit(*inputs)(), engine.generate(*inputs))
+    assert (engine.submit(*inputs)() - engine.generate(*inputs)).abs().max() < 1e-6
 
 
 @needs_openvino

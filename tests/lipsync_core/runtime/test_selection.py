@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from tiny_generators import make_generator, make_samples, needs_openvino
 from torch import Tensor, nn
 
@@ -140,5 +139,5 @@ def test_what_cannot_be_is_refused(network: nn.Module) -> None:
 def test_rates_are_measured(network: nn.Module) -> None:
     samples = make_samples()
     faces, rate = selection._timed(TorchEngine(network), samples)
-    assert torch.equal(faces, TorchEngine(network).generate(*samples.held_out))
+    assert (faces - TorchEngine(network).generate(*samples.held_out)).abs().max() < 1e-4
     assert rate > 0
