@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -88,7 +89,9 @@ class StderrTail:
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._lines: collections.deque[str] = collections.deque(maxlen=TAIL_LINES)
-        self._pipe = pipe
+        # A file of its own: Popen.__exit__ closes the pipe, and closing it under a reading thread can crash.
+        self._pipe = os.fdopen(os.dup(pipe.fileno()), "rb")
+        pipe.close()
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
 
