@@ -50,6 +50,16 @@ class SourceVideo(Result):
     subtitle_languages: tuple[str, ...] = ()
 
 
+class Word(Result):
+    """One word of a segment, as a recogniser heard it."""
+
+    start_s: float
+    end_s: float
+    text: str
+    confidence: float | None = None
+    """0…1, None where the engine does not say."""
+
+
 class Segment(Result):
     """One span of speech in the source."""
 
@@ -58,7 +68,13 @@ class Segment(Result):
     end_s: float
     text: str
     speaker: str | None = None
+    """Name given by a caption file, or ``"S1"``, ``"S2"`` … in order of appearance; None where not known."""
     confidence: float | None = None
+    words: tuple[Word, ...] = ()
+    """Empty where only the text is known."""
+    keep_original: str | None = None
+    """Why the source's own sound stays here (music, noise, invented text): the segment is neither translated
+    nor spoken nor lip-synced, and is reported. None: it is dubbed."""
 
 
 class Transcript(Result):
