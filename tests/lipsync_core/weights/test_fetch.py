@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mirror import CONTENT, SHA256, Mirror, served
+from mirror import CONTENT, SHA256, Mirror
 
 from lipsync_core.errors import MissingModelError
 from lipsync_core.weights import Weights, fetch, is_fetchable
-
-
-@pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    with served() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("LIPSYNC_CORE_HOME", str(folder))
-    return folder
-
 
 # --- is_fetchable -----------------------------------------------------------------------------------
 

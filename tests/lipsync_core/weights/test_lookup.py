@@ -8,30 +8,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from mirror import CONTENT, PAGE, SHA256, Mirror, served
+from mirror import CONTENT, PAGE, SHA256, Mirror
 from safetensors.torch import save_file
 
 from lipsync_core.checkpoints import load_network
 from lipsync_core.errors import CheckpointError, InvalidInputError, MissingModelError
 from lipsync_core.weights import REGISTRY, Weights, cache_folder, fetch, lookup, resolve, verified_path
-
-
-@pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    with served() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("LIPSYNC_CORE_HOME", str(folder))
-    return folder
 
 
 @pytest.fixture
