@@ -8,14 +8,14 @@ to be compared with figures from papers: unit, sampling and crop are our own (fa
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lipsync_core.containers import sha256_of
 from lipsync_core.errors import CheckpointError, MissingModelError
@@ -78,20 +78,14 @@ class EmbeddedFeatures:
         self._taps = [position + 2 for position, _ in tapped]  # behind batch norm and ReLU
         self.size = 2 * sum(convolution.out_channels for _, convolution in tapped)
 
-    @torch.inference_mode()
     def __call__(self, faces_bgr: Sequence[FrameArray]) -> npt.NDArray[np.float32]:
         """Return (n, size) from (224, 224, 3) uint8 BGR crops."""
-        device = next(self.network.parameters()).device
-        rows = [np.zeros((0, self.size), np.float32)]
-        for first in range(0, len(faces_bgr), _BATCH):
-            pictures = torch.from_numpy(np.stack(faces_bgr[first : first + _BATCH])).to(device)
-            still = (
-                pictures.permute(0, 3, 1, 2).float()[:, :, None].expand(-1, -1, SYNCNET_WINDOW_FRAMES, -1, -1)
-            )
-            maps = self.network.lip_maps(still, self._taps)
-            pooled = [pool for m in maps for pool in (m.mean(dim=(2, 3)), m.std(dim=(2, 3)))]
-            rows.append(torch.cat(pooled, dim=1).cpu().numpy())
-        return np.concatenate(rows)
+        return _batched(self.network, self._pooled, faces_bgr, self.size)
+
+    def _pooled(self, bgr: Tensor) -> Tensor:
+        still = bgr.float()[:, :, None].expand(-1, -1, SYNCNET_WINDOW_FRAMES, -1, -1)
+        maps = self.network.lip_maps(still, self._taps)
+        return torch.cat([pool for m in maps for pool in (m.mean(dim=(2, 3)), m.std(dim=(2, 3)))], dim=1)
 
 
 class InceptionFeatures:
@@ -110,16 +104,25 @@ class InceptionFeatures:
         self.network = network
         self.weights_sha256 = weights_sha256
 
-    @torch.inference_mode()
     def __call__(self, faces_bgr: Sequence[FrameArray]) -> npt.NDArray[np.float32]:
         """Return (n, 2048) from uint8 BGR crops, all of one size."""
-        device = next(self.network.parameters()).device
-        rows = [np.zeros((0, self.size), np.float32)]
-        for first in range(0, len(faces_bgr), _BATCH):
-            pictures = torch.from_numpy(np.stack(faces_bgr[first : first + _BATCH])).to(device)
-            rgb = pictures.flip(3).permute(0, 3, 1, 2).float() / 255
-            rows.append(self.network(rgb).cpu().numpy())
-        return np.concatenate(rows)
+        return _batched(self.network, self._of_bgr, faces_bgr, self.size)
+
+    def _of_bgr(self, bgr: Tensor) -> Tensor:
+        return torch.as_tensor(self.network(bgr.flip(1).float() / 255))
+
+
+@torch.inference_mode()
+def _batched(
+    network: nn.Module, describe: Callable[[Tensor], Tensor], faces_bgr: Sequence[FrameArray], size: int
+) -> npt.NDArray[np.float32]:
+    """Return (n, size): what ``describe`` makes of batches (b, 3, H, W), uint8 BGR on the network's device."""
+    device = next(network.parameters()).device
+    rows = [np.zeros((0, size), np.float32)]
+    for first in range(0, len(faces_bgr), _BATCH):
+        pictures = torch.from_numpy(np.stack(faces_bgr[first : first + _BATCH])).to(device)
+        rows.append(describe(pictures.permute(0, 3, 1, 2)).cpu().numpy())
+    return np.concatenate(rows)
 
 
 def find_inception() -> Path | None:
