@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lipsync_core.media import EncodeOptions
     from lipsync_core.pictures import Picture
 
-VERSION = 2
+VERSION = 3
 _VIDEO_NAME, _TARGET_SRT, _SOURCE_SRT = "video.mp4", "target.srt", "source.srt"
 
 

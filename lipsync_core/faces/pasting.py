@@ -33,6 +33,8 @@ MATCH_LIMIT = 28.0  # grey levels; a larger difference is content, not colour
 DETAIL_SIGMA_PX = 2.5
 SAME_CONTENT_LEVELS = 8.0  # where they differ by less, the original's detail fits
 MOUTH_CENTRE_V, MOUTH_RADIUS_U, MOUTH_RADIUS_V = 0.69, 0.62, 0.19  # speaks: never given the old detail back
+LIPS_CENTRE_V, LIPS_RADIUS_U, LIPS_RADIUS_V = 0.72, 0.45, 0.13  # nor the old texture
+TEXTURE_LIMIT_LEVELS = 10.0  # finer than a 96-px face can show: skin stays, edges that moved do not come back
 SHARPEN_LIMIT = 0.6  # by how much generated detail is amplified at most where it is softer than the frame's
 
 
@@ -71,7 +73,8 @@ def paste(picture: PictureT, patch: FacePatch) -> PictureT:
 
     The mask is a soft, squarish ellipse from the nose base to below the chin; the generated colours are
     shifted, smoothly over the face, to meet the frame's around the mask. Away from the mouth the frame's
-    own detail (skin, beard, chin line) comes back where both show the same; the rest is sharpened. The box's
+    own detail (beard, chin line) comes back where both show the same, and skin texture that is too fine for
+    a generated face wherever there are no lips; the rest is sharpened. The box's
     upper half and everything outside the box are bit for bit those of ``picture``. Of a planar frame only
     the box is converted, and only what changes is written back.
 
@@ -176,13 +179,17 @@ def _at_box_size(face: FloatArray, original: FrameArray) -> FloatArray:
         kind = cv2.INTER_CUBIC if max(width, height) > GENERATOR_FACE_SIZE_PX else cv2.INTER_AREA
         return np.asarray(cv2.resize(image, (width, height), interpolation=kind), np.float32)
 
-    detail = face - coarse_face
-    sharpened = detail * np.float32(1 + _lacking_detail(detail, small - coarse_original))
-    share = cv2.resize(likeness, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, None]
-    restored = original.astype(np.float32) - enlarged(coarse_original)
-    return np.asarray(
-        enlarged(coarse_face) + enlarged(sharpened) * (1 - share) + restored * share, np.float32
-    )
+    def share(weights: FloatArray) -> FloatArray:
+        return np.asarray(cv2.resize(weights, (width, height)), np.float32)[:, :, None]
+
+    detail, own_detail = face - coarse_face, small - coarse_original
+    sharpened = detail * np.float32(1 + _lacking_detail(detail, own_detail))
+    similar = likeness[:, :, None]
+    mended = coarse_face + sharpened * (1 - similar) + own_detail * similar
+    texture = original.astype(np.float32) - enlarged(small)
+    skin = np.clip(texture, -TEXTURE_LIMIT_LEVELS, TEXTURE_LIMIT_LEVELS)
+    kept = share(1 - _lip_zone())
+    return np.asarray(enlarged(mended) + kept * (skin + (texture - skin) * share(likeness)), np.float32)
 
 
 def _lacking_detail(generated: FloatArray, original: FloatArray) -> float:
@@ -198,7 +205,17 @@ def _lacking_detail(generated: FloatArray, original: FloatArray) -> float:
 @lru_cache(maxsize=1)
 def _mouth_zone() -> FloatArray:
     """Return (96, 96) weights, 1 where the mouth may move, falling to 0 around."""
+    return _soft_ellipse(MOUTH_CENTRE_V, MOUTH_RADIUS_U, MOUTH_RADIUS_V)
+
+
+@lru_cache(maxsize=1)
+def _lip_zone() -> FloatArray:
+    """Return (96, 96) weights, 1 where lips, teeth and tongue show, falling to 0 around."""
+    return _soft_ellipse(LIPS_CENTRE_V, LIPS_RADIUS_U, LIPS_RADIUS_V)
+
+
+def _soft_ellipse(centre_v: float, radius_u: float, radius_v: float) -> FloatArray:
     v = (np.arange(GENERATOR_FACE_SIZE_PX, dtype=np.float32) + 0.5)[:, None] / GENERATOR_FACE_SIZE_PX
     u = 2 * (np.arange(GENERATOR_FACE_SIZE_PX, dtype=np.float32) + 0.5)[None, :] / GENERATOR_FACE_SIZE_PX - 1
-    distance = np.hypot(u / MOUTH_RADIUS_U, (v - MOUTH_CENTRE_V) / MOUTH_RADIUS_V)
+    distance = np.hypot(u / radius_u, (v - centre_v) / radius_v)
     return np.asarray(np.clip((1.15 - distance) / 0.4, 0, 1), np.float32)

@@ -119,3 +119,24 @@ def test_planar_and_bgr_frames_come_out_the_same() -> None:
     difference = paste(frame, patch).to_bgr().astype(int) - paste(frame.to_bgr(), patch)
     assert np.abs(difference).mean() < 0.1  # where they differ: colour edges finer than chroma samples
     assert np.abs(difference[BOX[1] : BOX[3], BOX[0] : BOX[2]]).mean() < 1
+
+
+def test_skin_keeps_the_texture_that_no_generated_face_can_have() -> None:
+    """Pores and freckles are finer than 96 pixels: they come from the frame, but for the lips."""
+    import cv2
+
+    box = (60, 40, 360, 340)
+    smooth = cv2.GaussianBlur(astronaut_frame(420, 380), (0, 0), 6).astype(int)
+    pores = np.random.default_rng(1).integers(-6, 7, smooth.shape)
+    frame = np.clip(smooth + pores, 0, 255).astype(np.uint8)
+    darker_jaw = crop_resized(frame, box, 96).astype(np.float32)
+    darker_jaw[60:, 30:66] -= 25  # other content than the frame's: its coarse detail does not fit
+    out = paste(frame, FacePatch(box, np.clip(darker_jaw, 0, 255).astype(np.uint8)))
+
+    def fine(image: np.ndarray, rows: slice, columns: slice) -> float:
+        grey = image[40:340, 60:360].astype(np.float32).mean(axis=2)
+        return float((grey - cv2.GaussianBlur(grey, (0, 0), 2))[rows, columns].std())
+
+    chin, lips = (slice(262, 285), slice(110, 190)), (slice(200, 230), slice(125, 175))
+    assert fine(out, *chin) > 0.7 * fine(frame, *chin)
+    assert fine(out, *lips) < 0.75 * fine(frame, *lips)
