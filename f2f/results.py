@@ -91,6 +91,10 @@ class TranslatedSegment(Result):
 
     segment: Segment
     text: str
+    alternatives: tuple[str, ...] = ()
+    """Other translations, best first, without ``text``; a shorter one may fit where ``text`` does not."""
+    problems: tuple[str, ...] = ()
+    """What the translation lost or could not do, one phrase each."""
 
 
 class Translation(Result):
@@ -100,6 +104,8 @@ class Translation(Result):
     target_language: str
     segments: tuple[TranslatedSegment, ...]
     engine: EngineInfo
+    characters_per_s: float | None = None
+    """Speaking rate by which lengths were estimated; None where there was nothing to choose from."""
 
 
 class Take(Result):
