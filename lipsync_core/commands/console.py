@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from collections.abc import Callable
 
-PROGRESS_INTERVAL_S = 0.5
+from lipsync_core.terminal import StatusLine
 
 
 def add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int | None]) -> None:
@@ -17,17 +15,15 @@ def add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespac
 
 
 class Progress:
-    """One line on a terminal's stderr; silent elsewhere."""
+    """How much is done, on one line of a terminal; silent elsewhere."""
 
     def __init__(self, what: str, unit: str) -> None:
         self._what, self._unit = what, unit
-        self._due = time.monotonic() + PROGRESS_INTERVAL_S
+        self._line = StatusLine()
 
     def __call__(self, done: int, total: int | None) -> None:
         """Show progress, at most twice a second."""
-        if not sys.stderr.isatty() or (time.monotonic() < self._due and done != total):
-            return
-        self._due = time.monotonic() + PROGRESS_INTERVAL_S
-        of_total = f" of {total:,}" if total else ""
-        end = "\n" if done == total else ""
-        print(f"\r{self._what}: {done:,}{of_total} {self._unit}", end=end, file=sys.stderr, flush=True)
+        is_last = done == total
+        if self._line.is_due(is_last=is_last):
+            of_total = f" of {total:,}" if total else ""
+            self._line.show(f"{self._what}: {done:,}{of_total} {self._unit}", is_last=is_last)

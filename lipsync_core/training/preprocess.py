@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lipsync_core.errors import InvalidInputError
+from lipsync_core.terminal import StatusLine
 from lipsync_core.training.clip_making import MIN_FACE_PX, ClipOptions
 from lipsync_core.training.preprocess_report import Summary, summarise
 from lipsync_core.training.preprocess_workers import WorkSettings, work_through
@@ -162,30 +163,25 @@ class _Console:
     """One line of progress on a terminal, and a line for every video that could not be read."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self._began_s = time.monotonic()
         self._n_now = 0
-        self._due = 0.0
+        self._line = StatusLine()
 
     def __call__(self, report: SourceReport, done: int, total: int) -> None:
         """Tell what became of a video."""
         self._n_now += 1
         if report.error:
-            self._write(f"\rskipped {report.source}: {report.error}\n")
-        now = time.monotonic()
-        if not sys.stderr.isatty() or (now < self._due and done < total):
+            self._line.keep(f"skipped {report.source}: {report.error}")
+        is_last = done == total
+        if not self._line.is_due(is_last=is_last):
             return
-        self._due = now + 0.5
-        rate = self._n_now / (now - self._began)
+        rate = self._n_now / (time.monotonic() - self._began_s)
         minutes, seconds = divmod(round((total - done) / rate), 60)
-        self._write(
-            f"\rpreprocessing: {done:,} of {total:,} videos, {rate:.1f} a second, "
-            f"{minutes}:{seconds:02} min left " + ("\n" if done == total else "")
+        self._line.show(
+            f"preprocessing: {done:,} of {total:,} videos, {rate:.1f} a second, "
+            f"{minutes}:{seconds:02} min left ",
+            is_last=is_last,
         )
-
-    @staticmethod
-    def _write(text: str) -> None:
-        sys.stderr.write(text if sys.stderr.isatty() else text.lstrip("\r"))
-        sys.stderr.flush()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
