@@ -116,7 +116,7 @@ class InceptionFeatures:
 def _batched(
     network: nn.Module, describe: Callable[[Tensor], Tensor], faces_bgr: Sequence[FrameArray], size: int
 ) -> npt.NDArray[np.float32]:
-    """Return (n, size): what ``describe`` makes of batches (b, 3, H, W), uint8 BGR on the network's device."""
+    """Return (n, size): what ``describe`` makes of (b, 3, H, W) uint8 BGR on the network's device."""
     device = next(network.parameters()).device
     rows = [np.zeros((0, size), np.float32)]
     for first in range(0, len(faces_bgr), _BATCH):
