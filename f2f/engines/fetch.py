@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from f2f.errors import EngineUnavailableError
-
-_BLOCK_BYTES = 1 << 20
-_TIMEOUT_S = 30.0  # of a single read, not of the whole download
+from lipsync_core.errors import MissingModelError
 
 
 def fetch_verified(
     url: str, path: Path, sha256: str, progress: Callable[[float, float | None], None] | None = None
 ) -> Path:
-    """Stream ``url`` into ``path``: first beside it, and moved into place when its hash is right.
+    """Bring ``url`` to ``path`` by the downloader of ``lipsync_core``: resumed, and put in place when whole.
 
     Args:
         url: where the file is.
@@ -29,27 +23,10 @@ def fetch_verified(
     Raises:
         EngineUnavailableError: no answer, no room, or other contents than expected.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    digest = hashlib.sha256()
+    from lipsync_core.weights import Weights, fetch
+
+    weights = Weights(path.stem, "", path.name, sha256, None, (url,), "")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        request = urllib.request.Request(url, headers={"User-Agent": "f2f"})
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer, part.open("wb") as file:
-            length = answer.headers.get("Content-Length")
-            total = float(length) if length and length.isdigit() else None
-            while block := answer.read(_BLOCK_BYTES):
-                file.write(block)
-                digest.update(block)
-                if progress:
-                    progress(file.tell(), total)
-        if digest.hexdigest() != sha256:
-            raise EngineUnavailableError(
-                f"{url} gave {part.stat().st_size} bytes with SHA-256 {digest.hexdigest()[:12]}…, expected "
-                f"{sha256[:12]}…: the download was cut or altered, run the same command again"
-            )
-        part.replace(path)
-    except (urllib.error.URLError, OSError) as exc:
-        raise EngineUnavailableError(f"{url} could not be fetched into {path.parent}: {exc}") from exc
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+        return fetch(weights, progress, path)
+    except MissingModelError as error:
+        raise EngineUnavailableError(str(error)) from error

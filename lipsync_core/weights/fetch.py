@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import logging
+import os
 import queue
+import re
 import shutil
 import ssl
 import threading
@@ -12,7 +15,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lipsync_core.containers import is_web_page, sha256_of
@@ -70,15 +73,16 @@ def is_fetchable(weights: Weights, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
     return False
 
 
-def fetch(weights: Weights, progress: Progress | None = None) -> Path:
+def fetch(weights: Weights, progress: Progress | None = None, target: Path | None = None) -> Path:
     """Bring the file of published weights into `cache_folder` and return its path.
 
     What an interrupted run left in ``<file>.part`` is continued. Mirrors are tried in order. The file gets
-    its final name only after size and SHA-256 are right.
+    its final name only after size and SHA-256 are right. Two processes never write into one folder at once.
 
     Args:
         weights: from `resolve`; returned at once when already here.
         progress: told how many bytes are done.
+        target: where the file shall lie, if not in `cache_folder`.
 
     Raises:
         MissingModelError: no mirror gave the right file, or the disk is full; the message has each
@@ -86,39 +90,66 @@ def fetch(weights: Weights, progress: Progress | None = None) -> Path:
     """
     if weights.path is not None:
         return weights.path
-    target = cache_folder() / weights.file
-    if (found := _already_here(weights)) is not None:
+    target = target or cache_folder() / weights.file
+    if (found := _already_here(weights, target)) is not None:
         return found
     part = target.with_name(target.name + ".part")
-    reasons = []
+    reasons: list[str] = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for url in weights.urls:
-            try:
-                was_begun = part.exists()
-                _download(url, part, weights, progress)
-                if not _is_right(part, weights) and was_begun:  # the beginning may be to blame
-                    part.unlink()
-                    _download(url, part, weights, progress)
-                _check(part, weights)
-            except _MirrorError as error:
-                logger.warning("%s: %s", url, error)
-                reasons.append(f"{url}: {error}")
-                continue
-            part.replace(target)
-            write_marker(target, weights.sha256)
-            return target
+        with _alone_in(target.parent):
+            if (found := _already_here(weights, target)) is not None:  # another process was faster
+                return found
+            if _from_mirrors(weights, part, progress, reasons):
+                part.replace(target)
+                write_marker(target, weights.sha256)
+                return target
     except OSError as error:
         reasons.append(f"cannot write {part}: {error}")
     told = "; ".join(reasons) or "it has no address"
     raise MissingModelError(
-        f"weights {weights.name} could not be fetched ({told}). By hand: {how_to_get(weights)}"
+        f"weights {weights.name} could not be fetched ({told}). By hand: {how_to_get(weights, target)}"
     )
 
 
-def _already_here(weights: Weights) -> Path | None:
+def _from_mirrors(weights: Weights, part: Path, progress: Progress | None, reasons: list[str]) -> bool:
+    """Fill ``part`` from the first mirror that gives the right file; note why the others do not."""
+    for url in weights.urls:
+        try:
+            was_begun = part.exists()
+            _download(url, part, weights, progress)
+            if not _is_right(part, weights) and was_begun:  # the beginning may be to blame
+                part.unlink()
+                _download(url, part, weights, progress)
+            _check(part, weights)
+        except _MirrorError as error:
+            logger.warning("%s: %s", url, error)
+            reasons.append(f"{url}: {error}")
+            continue
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; where the system has no such locks, do without."""
     try:
-        return verified_path(weights)
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems have none either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _already_here(weights: Weights, target: Path) -> Path | None:
+    try:
+        return verified_path(weights, target)
     except CheckpointError as error:  # will be replaced
         logger.warning("%s", error)
         return None
@@ -191,12 +222,14 @@ def _stream(url: str, part: Path, weights: Weights, progress: Progress | None) -
     ) as answer:
         if answer.status != http.client.PARTIAL_CONTENT:
             done = 0  # the mirror ignores Range and begins again
-        length = answer.headers.get("Content-Length")
-        total = done + int(length) if length else weights.size_bytes
+        elif _first_byte(answer.headers.get("Content-Range", "")) not in (None, done):
+            raise _MirrorError("sends another part of the file than was asked for")
+        length = answer.headers.get("Content-Length", "")
+        total = done + int(length) if length.isdecimal() else weights.size_bytes
         _refuse_wrong_size(total, weights)
         _refuse_full_disk(part, (total or 0) - done)
         with part.open("ab" if done else "wb") as file:
-            while block := answer.read(_BLOCK_BYTES):
+            while block := answer.read1(_BLOCK_BYTES):  # what is there now: a stall costs nothing
                 if done == 0 and (is_web_page(block) or answer.headers.get_content_type() == "text/html"):
                     raise _MirrorError("sends a web page instead of the file")
                 file.write(block)
@@ -205,6 +238,11 @@ def _stream(url: str, part: Path, weights: Weights, progress: Progress | None) -
                 if progress is not None:
                     progress(done, total)
     return total
+
+
+def _first_byte(content_range: str) -> int | None:
+    found = re.match(r"bytes (\d+)-", content_range)
+    return int(found.group(1)) if found else None
 
 
 def _refuse_wrong_size(size: int | None, weights: Weights) -> None:

@@ -64,15 +64,19 @@ def resolve(kind: str, choice: str = "auto", *, allow_download: bool) -> Weights
     raise InvalidInputError(f"no weights {choice!r} for {kind}; allowed {allowed}")
 
 
-def verified_path(weights: Weights) -> Path | None:
+def verified_path(weights: Weights, path: Path | None = None) -> Path | None:
     """Return where the whole, right file of these weights lies on this machine, or None if it does not.
 
     A published file is hashed once; the result is kept beside it with size and time of change.
 
+    Args:
+        weights: from `REGISTRY`.
+        path: where to look, if not in the package or `cache_folder`.
+
     Raises:
         CheckpointError: a file of that name is there, but it is not these weights.
     """
-    path = (PACKAGE_FOLDER if weights.is_embedded else cache_folder()) / weights.file
+    path = path or (PACKAGE_FOLDER if weights.is_embedded else cache_folder()) / weights.file
     if not path.is_file():
         return None
     if weights.is_embedded:
@@ -107,12 +111,12 @@ def _checked_embedded(path: Path) -> Path:
     return path
 
 
-def how_to_get(weights: Weights) -> str:
+def how_to_get(weights: Weights, target: Path | None = None) -> str:
     """Return the sentence that tells a person how to put missing weights in place."""
     if not weights.urls:
         return "this installation lacks a file of its own package: reinstall lipsync_core"
     size = f" ({weights.size_bytes:,} bytes)" if weights.size_bytes else ""
-    return f"download {weights.urls[0]}{size} and put it at {cache_folder() / weights.file}"
+    return f"download {weights.urls[0]}{size} and put it at {target or cache_folder() / weights.file}"
 
 
 def _refuse_unknown(kind: str) -> None:

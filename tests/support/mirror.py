@@ -53,16 +53,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 return
             self.send_response(206)
             whole, body = len(body), body[: int(last) + 1] if last else body
+            start = 0 if how == "othersection" else start
             self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{whole}")
         else:
             self.send_response(200)
         self.send_header("Content-Type", "text/html" if how == "html" else "application/octet-stream")
+        lengths = {"nonsense": "plenty", "toolong": str(2 * len(body)), "tooshort": "1000"}
         if how != "nolength":
-            self.send_header("Content-Length", str(len(body) - start))
+            self.send_header("Content-Length", lengths.get(how, str(len(body) - start)))
         self.end_headers()
         rest = body[start:]
         with contextlib.suppress(ConnectionError):  # a probe hangs up early
-            self.wfile.write(rest[:300_000] if how == "cut" else rest)
+            self.wfile.write(rest[:300_000] if how in ("cut", "stall") else rest)
+            if how == "stall":
+                self.wfile.flush()
+                time.sleep(2)
 
     def log_message(self, *_: object) -> None:
         pass

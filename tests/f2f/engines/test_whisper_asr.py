@@ -177,8 +177,8 @@ def test_a_download_arrives_whole_or_not_at_all(tmp_path: Path, weights_url: str
     assert path.read_bytes() == _Weights.content
     assert told[-1] == (3_000_000, 3_000_000)
     other = tmp_path / "other.pt"
-    with pytest.raises(EngineUnavailableError, match="cut or altered"):
+    with pytest.raises(EngineUnavailableError, match="another file"):
         fetch_verified(weights_url, other, "0" * 64)
-    with pytest.raises(EngineUnavailableError, match="could not be fetched"):
+    with pytest.raises(EngineUnavailableError, match="connection lost"):
         fetch_verified("http://127.0.0.1:9/x", other, sha256)
     assert [one.name for one in tmp_path.iterdir()] == ["cache"]

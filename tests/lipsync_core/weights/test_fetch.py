@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,3 +143,48 @@ def test_dead_host_and_full_disk(home: Path, mirror: Mirror, monkeypatch: pytest
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(MissingModelError, match="700,000 bytes needed, 1,000 free"):
         fetch(mirror.weights("good"))
+
+
+def test_stalled_connection_is_resumed(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["lipsync_core.weights.fetch"], "_STALL_TIMEOUT_S", 0.2)
+    assert fetch(mirror.weights("stall")).read_bytes() == CONTENT
+    assert [r for _, r in mirror.requests] == [None, "bytes=300000-", "bytes=600000-"]
+
+
+@pytest.mark.parametrize("how", ["toolong", "tooshort"])
+def test_lies_about_the_length_are_refused_by_the_published_size(mirror: Mirror, how: str) -> None:
+    with pytest.raises(MissingModelError, match=r"offers [\d,]+ bytes, expected are 700,000"):
+        fetch(mirror.weights(how))
+    assert fetch(mirror.weights(how, "good")).read_bytes() == CONTENT
+
+
+def test_lies_about_the_length_are_found_where_the_size_is_unknown(home: Path, mirror: Mirror) -> None:
+    assert fetch(mirror.weights("nonsense", size_bytes=None, file="a.pth")).read_bytes() == CONTENT
+    with pytest.raises(MissingModelError, match=r"cut off after|cannot resume"):
+        fetch(mirror.weights("toolong", size_bytes=None))
+    (home / "some.pth.part").unlink(missing_ok=True)
+    with pytest.raises(MissingModelError, match="another file"):
+        fetch(mirror.weights("tooshort", size_bytes=None))
+    assert not (home / "some.pth").exists()
+
+
+def test_a_mirror_that_sends_another_range_is_left(home: Path, mirror: Mirror) -> None:
+    home.mkdir()
+    (home / "some.pth.part").write_bytes(CONTENT[:100_000])
+    assert fetch(mirror.weights("othersection", "good")).read_bytes() == CONTENT
+    assert mirror.requests == [("othersection", "bytes=100000-"), ("good", "bytes=100000-")]
+
+
+def test_any_place_can_be_the_target(tmp_path: Path, home: Path, mirror: Mirror) -> None:
+    target = tmp_path / "elsewhere" / "small.pt"
+    assert fetch(mirror.weights("good"), target=target) == target
+    assert target.read_bytes() == CONTENT and not home.exists()
+    with pytest.raises(MissingModelError, match=re.escape(str(tmp_path / "other.pt"))):
+        fetch(mirror.weights("missing"), target=tmp_path / "other.pt")
+
+
+def test_two_processes_do_not_write_into_one_part(home: Path, mirror: Mirror) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _: fetch(mirror.weights("cut")), range(4)))
+    assert set(paths) == {home / "some.pth"} and paths[0].read_bytes() == CONTENT
+    assert len(mirror.requests) == 3  # one download in three pieces
