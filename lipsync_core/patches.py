@@ -6,10 +6,8 @@ face with its frame, box and opacity, after a header line. The same patches give
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import subprocess
 from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,7 +20,7 @@ import numpy as np
 from lipsync_core.errors import InvalidInputError, MediaError
 from lipsync_core.faces.geometry import GENERATOR_FACE_SIZE_PX
 from lipsync_core.faces.pasting import FacePatch
-from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, input_argument, stop_process
+from lipsync_core.media.ffmpeg import FfmpegFile, input_argument
 from lipsync_core.media.frames import pipe_frames
 
 FORMAT = "lipsync_core patches"
@@ -56,26 +54,20 @@ class PatchWriter:
         self.fps = Fraction(fps)
         self.n_patches = 0
         self._last_index = -1
-        self._part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part.mkv")
-        self._table_part = self._part.with_suffix(".jsonl")
+        self._table_part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part.jsonl")
 
     def __enter__(self) -> PatchWriter:
         size = GENERATOR_FACE_SIZE_PX
-        self._argv = [
-            ffmpeg_path(), *[a for a in QUIET if a != "-nostdin"], "-y",
+        args = [
             "-f", "rawvideo", "-pix_fmt", _PIXELS, "-video_size", f"{size}x{size}",
             "-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-i", "pipe:0",
             "-c:v", "ffv1", "-level", "3", "-g", "1", "-slices", "4", "-slicecrc", "1", "-threads", "1",
-            "-pix_fmt", _PIXELS, "-fflags", "+bitexact", "-flags:v", "+bitexact", f"file:{self._part}",
+            "-pix_fmt", _PIXELS, "-fflags", "+bitexact", "-flags:v", "+bitexact",
         ]  # fmt: skip
         self._table: TextIO = self._table_part.open("w", encoding="utf-8")
         header = {"format": FORMAT, "version": FORMAT_VERSION, "fps": str(self.fps)}
         self._table.write(json.dumps(header) + "\n")
-        self._process = subprocess.Popen(
-            self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        assert self._process.stderr is not None
-        self._tail = StderrTail(self._process.stderr)
+        self._file = FfmpegFile(self.path, args, f"writing {self.path}")
         return self
 
     def write(self, index: int, patch: FacePatch) -> None:
@@ -89,12 +81,7 @@ class PatchWriter:
             raise InvalidInputError(f"patch of frame {index} comes after that of frame {self._last_index}")
         padded = np.zeros((GENERATOR_FACE_SIZE_PX, GENERATOR_FACE_SIZE_PX, 4), np.uint8)
         padded[:, :, :3] = patch.face_bgr
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(padded.tobytes())
-        except OSError as exc:
-            self._process.wait()
-            raise failure(f"writing {self.path}", self._argv, self._tail.text()) from exc
+        self._file.write(padded.tobytes())
         row = {"frame": index, "box": list(patch.box), "opacity": round(patch.opacity, 6)}
         self._table.write(json.dumps(row) + "\n")
         self._last_index = index
@@ -108,19 +95,13 @@ class PatchWriter:
             if kind is None:
                 self._finish()
         finally:
-            stop_process(self._process)
-            self._part.unlink(missing_ok=True)
+            self._file.stop()
             self._table_part.unlink(missing_ok=True)
 
     def _finish(self) -> None:
         if self.n_patches == 0:
             raise MediaError(f"not one patch was given for {self.path}; nothing is written")
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the exit code below tells
-            self._process.stdin.close()
-        if self._process.wait() != 0 or not self._part.is_file():
-            raise failure(f"writing {self.path}", self._argv, self._tail.text())
-        self._part.replace(self.path)
+        self._file.finish()
         self._table_part.replace(table_path(self.path))
 
 
@@ -131,12 +112,12 @@ def read_patches(path: Path | str) -> Generator[tuple[int, FacePatch], None, Non
         MediaError: a file is missing or damaged, or the two do not belong together.
     """
     size = GENERATOR_FACE_SIZE_PX
-    command = [
-        ffmpeg_path(), *QUIET, "-i", input_argument(path), "-map", "0:v:0", "-fps_mode", "passthrough",
+    args = [
+        "-i", input_argument(path), "-map", "0:v:0", "-fps_mode", "passthrough",
         "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1",
     ]  # fmt: skip
     rows = _read_table(table_path(path))
-    faces = pipe_frames(command, size, size, f"reading {path}")
+    faces = pipe_frames(args, size, size, f"reading {path}")
     n_read = 0
     try:
         for row, face in zip(rows, faces, strict=True):

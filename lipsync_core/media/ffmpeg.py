@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import io
 import os
 import subprocess
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 from lipsync_core.errors import MediaError, MissingModelError
@@ -127,3 +130,119 @@ def stop_process(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
             except BrokenPipeError:  # unwritten bytes for a process that is gone
                 continue
+
+
+class FfmpegProcess:
+    """A running ffmpeg and its pipes; as a context manager it is ended and reaped in any case.
+
+    Its messages are drained all the time, so that it never blocks on them; the last stand in errors.
+
+    Args:
+        args: everything after the program's name (existing outputs are overwritten).
+        what: what is being done, for the error message ("decoding talk.mp4").
+        is_fed: it reads ``pipe:0``, which is `input`.
+        is_read: it writes ``pipe:1``, which is `output`.
+    """
+
+    def __init__(
+        self, args: Sequence[str], what: str, *, is_fed: bool = False, is_read: bool = False
+    ) -> None:
+        quiet = [word for word in QUIET if not (is_fed and word == "-nostdin")]
+        self._command, self._what = [ffmpeg_path(), *quiet, "-y", *args], what
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE if is_fed else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if is_read else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        assert self._process.stderr is not None
+        self._tail = StderrTail(self._process.stderr)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                widen_pipe(pipe)
+
+    @property
+    def input(self) -> io.BufferedWriter:
+        """What it reads; `write` turns errors into ffmpeg's own reason."""
+        assert isinstance(self._process.stdin, io.BufferedWriter)
+        return self._process.stdin
+
+    @property
+    def output(self) -> io.BufferedReader:
+        """What it writes."""
+        assert isinstance(self._process.stdout, io.BufferedReader)
+        return self._process.stdout
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Give it more input.
+
+        Raises:
+            MediaError: it has ended early.
+        """
+        try:
+            self.input.write(data)
+        except (OSError, ValueError) as exc:  # ValueError: killed, and the pipe closed
+            raise self.failure() from exc
+
+    def wait(self) -> int:
+        """Wait for its end and return the exit code; it must have no input to wait for."""
+        return self._process.wait()
+
+    def said(self) -> str:
+        """Return its last lines; call after its end."""
+        return self._tail.text()
+
+    def failure(self) -> MediaError:
+        """Wait for its end and return the error that tells why it failed."""
+        self._process.wait()
+        return failure(self._what, self._command, self._tail.text())
+
+    def kill(self) -> None:
+        """End it at once; a `write` in another thread then fails."""
+        self._process.kill()
+
+    def stop(self) -> None:
+        """End and reap it, whatever state it is in."""
+        stop_process(self._process)
+
+    def __enter__(self) -> FfmpegProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class FfmpegFile(FfmpegProcess):
+    """A running ffmpeg that is fed and writes one file, which appears under its name with `finish`.
+
+    Until then it lies beside it as a hidden ``.part`` file, which goes when ffmpeg is stopped.
+
+    Args:
+        path: file to write.
+        args: everything between the program's name and the output.
+        what: as for `FfmpegProcess`.
+    """
+
+    def __init__(self, path: Path, args: Sequence[str], what: str) -> None:
+        self._path = path
+        self._part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+        super().__init__([*args, f"file:{self._part}"], what, is_fed=True)
+
+    def finish(self) -> None:
+        """End the input, wait for the file and give it its name.
+
+        Raises:
+            MediaError: ffmpeg failed.
+        """
+        with contextlib.suppress(BrokenPipeError):  # the exit code tells
+            self.input.close()
+        if self.wait() != 0 or not self._part.is_file():
+            raise self.failure()
+        self._part.replace(self._path)
+
+    def stop(self) -> None:
+        """End and reap it; what is not finished is removed."""
+        super().stop()
+        self._part.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import mmap
-import subprocess
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,15 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.errors import MediaError
-from lipsync_core.media.ffmpeg import (
-    QUIET,
-    StderrTail,
-    failure,
-    ffmpeg_path,
-    input_argument,
-    stop_process,
-    widen_pipe,
-)
+from lipsync_core.media.ffmpeg import FfmpegProcess, input_argument
 from lipsync_core.media.planar import PlanarLayout, planar_layout
 from lipsync_core.media.probe import probe_media
 from lipsync_core.media.streams import VideoStream
@@ -140,12 +131,12 @@ def _read_from(
     lead_s = float(half_frame_s) if start else 0.0
     size = (request.width, request.height)
     filters = decode_filters(request.video, request.fps, *size, lead_s, is_planar=layout is not None)
-    command = [
-        ffmpeg_path(), *QUIET, "-max_error_rate", "1", *seek, "-i", input_argument(request.path),
+    args = [
+        "-max_error_rate", "1", *seek, "-i", input_argument(request.path),
         "-map", f"0:{request.video.index}", "-vf", filters,
         "-f", "rawvideo", "-pix_fmt", pixels, "pipe:1",
     ]  # fmt: skip
-    frames = pipe_blocks(command, n_bytes, f"decoding {request.path}")
+    frames = pipe_blocks(args, n_bytes, f"decoding {request.path}")
     try:
         for number, data in enumerate(frames, start):
             if number >= request.first_frame:
@@ -215,13 +206,13 @@ def decode_filters(
     return ",".join(chain)
 
 
-def pipe_frames(command: list[str], width: int, height: int, what: str) -> Generator[FrameArray, None, None]:
-    """Yield the (height, width, 3) BGR frames that an ffmpeg command writes raw to its stdout.
+def pipe_frames(args: list[str], width: int, height: int, what: str) -> Generator[FrameArray, None, None]:
+    """Yield the (height, width, 3) BGR frames that ffmpeg with ``args`` writes raw to its stdout.
 
     Raises:
         MediaError: not one frame came; ``what`` was being done.
     """
-    blocks = pipe_blocks(command, width * height * 3, what)
+    blocks = pipe_blocks(args, width * height * 3, what)
     try:
         for data in blocks:
             yield data.reshape(height, width, 3)
@@ -229,43 +220,24 @@ def pipe_frames(command: list[str], width: int, height: int, what: str) -> Gener
         blocks.close()
 
 
-def pipe_blocks(command: list[str], n_bytes: int, what: str) -> Generator[npt.NDArray[np.uint8], None, None]:
-    """Yield what an ffmpeg command writes to its stdout, ``n_bytes`` at a time, each a new (n,) array.
+def pipe_blocks(args: list[str], n_bytes: int, what: str) -> Generator[npt.NDArray[np.uint8], None, None]:
+    """Yield what ffmpeg with ``args`` writes to its stdout, ``n_bytes`` at a time, each a new (n,) array.
 
     Raises:
         MediaError: not one block came; ``what`` was being done.
     """
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-    )
-    assert process.stdout is not None and process.stderr is not None
-    widen_pipe(process.stdout)
-    tail = StderrTail(process.stderr)
     n_frames = 0
-    try:
+    with FfmpegProcess(args, what, is_read=True) as process:  # ended also when the caller stops early
         while True:
             # Pages of its own, so that a frame's memory goes back at once: malloc keeps it, in pieces.
             block = np.frombuffer(mmap.mmap(-1, n_bytes), np.uint8)
-            if _read_into(process.stdout, block.data) < n_bytes:
+            if process.output.readinto(block.data) < n_bytes:
                 break
             n_frames += 1
             yield block
         process.wait()
-    finally:  # also when the caller stops early
-        stop_process(process)
     if n_frames == 0:
-        raise failure(what, command, tail.text())
-    if complaint := tail.text():
+        raise process.failure()
+    if complaint := process.said():
         last_line = complaint.splitlines()[-1]
         logger.warning("%s: kept %d frames, then or in between ffmpeg said: %s", what, n_frames, last_line)
-
-
-def _read_into(pipe: object, buffer: memoryview) -> int:
-    """Fill ``buffer`` from a raw pipe and return how many bytes came before its end."""
-    filled = 0
-    while filled < len(buffer):
-        count = pipe.readinto(buffer[filled:])  # type: ignore[attr-defined]
-        if not count:
-            break
-        filled += count
-    return filled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,16 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipsync_core.errors import MediaError
-from lipsync_core.media.ffmpeg import (
-    QUIET,
-    StderrTail,
-    failure,
-    ffmpeg_path,
-    input_argument,
-    run_ffmpeg,
-    stop_process,
-    widen_pipe,
-)
+from lipsync_core.media.ffmpeg import FfmpegProcess, input_argument, run_ffmpeg
 from lipsync_core.media.h264 import NAL_IDR, NAL_PPS, NAL_SPS, AvcConfig, FlvReader, Packet
 from lipsync_core.media.planar import planar_layout
 from lipsync_core.media.probe import probe_media
@@ -127,19 +117,13 @@ class PacketReader:
 
     def __init__(self, path: Path | str, video: VideoStream) -> None:
         self._what = f"reading the packets of {path}"
-        self._argv = [
-            ffmpeg_path(), *QUIET, "-i", input_argument(path), "-map", f"0:{video.index}", "-c", "copy",
-            *FLV_TO_PIPE,
+        self._args = [
+            "-i", input_argument(path), "-map", f"0:{video.index}", "-c", "copy", *FLV_TO_PIPE,
         ]  # fmt: skip
 
     def __enter__(self) -> PacketReader:
-        self._process = subprocess.Popen(
-            self._argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        assert self._process.stdout is not None and self._process.stderr is not None
-        widen_pipe(self._process.stdout)
-        self._tail = StderrTail(self._process.stderr)
-        self._reader = FlvReader(self._process.stdout)
+        self._process = FfmpegProcess(self._args, self._what, is_read=True)
+        self._reader = FlvReader(self._process.output)
         return self
 
     def __iter__(self) -> Iterator[Packet]:
@@ -153,12 +137,11 @@ class PacketReader:
             MediaError: there is none.
         """
         if self._reader.config is None:
-            self._process.wait()
-            raise failure(self._what, self._argv, self._tail.text())
+            raise self._process.failure()
         return self._reader.config
 
     def __exit__(self, *_: object) -> None:
-        stop_process(self._process)
+        self._process.stop()
 
 
 def plan_stretches(table: GopTable, changed: Sequence[int], n_frames: int) -> list[Stretch]:

@@ -7,15 +7,13 @@ closed groups of pictures, so one decoder configuration holds both kinds and pla
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from lipsync_core.errors import InvalidInputError, MediaError
-from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, stop_process, widen_pipe
+from lipsync_core.media.ffmpeg import FfmpegFile
 from lipsync_core.media.gops import JoinPlan, PacketReader
 from lipsync_core.media.h264 import NAL_IDR, Packet, flv_packet, flv_start
 from lipsync_core.media.planar import planar_layout
@@ -100,7 +98,6 @@ class _Muxer:
         if not path.parent.is_dir():
             raise MediaError(f"cannot write {path}: the folder {path.parent} does not exist")
         self._path, self._plan = path, plan
-        self._part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
         self._delay = max(plan.table.delay, X264_DELAY)
         # The milliseconds of FLV tell frames apart; the times themselves are counted anew, in whole frames.
         setts = (
@@ -109,22 +106,17 @@ class _Muxer:
         )
         sar = [int(part) for part in encode.sample_aspect_ratio.split(":")]
         aspect = ["-aspect", f"{video.width * sar[0]}:{video.height * sar[1]}"] if sar[0] != sar[1] else []
-        self._argv = [
-            ffmpeg_path(), *[a for a in QUIET if a != "-nostdin"], "-y", "-f", "flv", "-i", "pipe:0",
+        self._args = [
+            "-f", "flv", "-i", "pipe:0",
             *[argument for extra in encode.extra_inputs for argument in extra],
             "-map", "0:v:0", "-c:v", "copy", "-bsf:v", setts, *aspect,
             "-r:v:0", f"{plan.fps.numerator}/{plan.fps.denominator}",  # stated in the header; changes no time
             *(["-movflags", "+faststart"] if path.suffix.lower() in (".mp4", ".mov", ".m4v") else []),
-            *encode.output_args, f"file:{self._part}",
+            *encode.output_args,
         ]  # fmt: skip
 
     def __enter__(self) -> _Muxer:
-        self._process = subprocess.Popen(
-            self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        assert self._process.stdin is not None and self._process.stderr is not None
-        widen_pipe(self._process.stdin)
-        self._tail = StderrTail(self._process.stderr)
+        self._file = FfmpegFile(self._path, self._args, f"writing {self._path}")
         return self
 
     def send_packet(self, number: int, frame: int, packet: Packet) -> None:
@@ -136,24 +128,13 @@ class _Muxer:
 
     def send(self, data: bytes) -> None:
         """Append bytes of an FLV stream."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(data)
-        except OSError as exc:
-            self._process.wait()
-            raise failure(f"writing {self._path}", self._argv, self._tail.text()) from exc
+        self._file.write(data)
 
     def finish(self) -> None:
         """Wait for the file and give it its name."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the exit code below tells
-            self._process.stdin.close()
-        if self._process.wait() != 0 or not self._part.is_file():
-            raise failure(f"writing {self._path}", self._argv, self._tail.text())
-        self._part.replace(self._path)
+        self._file.finish()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        stop_process(self._process)
-        self._part.unlink(missing_ok=True)
+        self._file.stop()

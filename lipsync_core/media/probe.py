@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipsync_core.errors import MediaError
-from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, input_argument
+from lipsync_core.media.ffmpeg import FfmpegProcess, failure, ffmpeg_path, input_argument
 from lipsync_core.media.streams import AudioStream, SubtitleStream, VideoStream, parse_streams
 
 
@@ -91,26 +91,11 @@ def measure_duration(path: Path | str, stream: str | None = None) -> float:
         MediaError: nothing readable in the file.
     """
     maps = ["-map", f"0:{stream}"] if stream else ["-map", "0:v?", "-map", "0:a?"]
-    command = [
-        ffmpeg_path(),
-        *QUIET,
-        "-i",
-        input_argument(path),
-        *maps,
-        "-c",
-        "copy",
-        "-f",
-        "framecrc",
-        "pipe:1",
-    ]
+    args = ["-i", input_argument(path), *maps, "-c", "copy", "-f", "framecrc", "pipe:1"]
     end_s = 0.0
     timebases: dict[str, Fraction] = {}
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None and process.stderr is not None
-        tail = StderrTail(process.stderr)
-        for raw in process.stdout:  # "#tb 0: 1/12800", then "stream, dts, pts, duration, size, checksum"
+    with FfmpegProcess(args, f"reading {path}", is_read=True) as process:
+        for raw in process.output:  # "#tb 0: 1/12800", then "stream, dts, pts, duration, size, checksum"
             line = raw.decode("ascii", "replace")
             if line.startswith("#tb "):
                 number, _, timebase = line[4:].partition(": ")
@@ -118,7 +103,8 @@ def measure_duration(path: Path | str, stream: str | None = None) -> float:
             elif not line.startswith("#"):
                 number, _, pts, duration, *_ = (part.strip() for part in line.split(","))
                 end_s = max(end_s, float((int(pts) + int(duration)) * timebases[number]))
+        process.wait()
     if end_s <= 0:
-        reason = tail.text().splitlines()[-1:] or ["no sound or picture comes behind its header"]
+        reason = process.said().splitlines()[-1:] or ["no sound or picture comes behind its header"]
         raise MediaError(f"{path} holds nothing to play ({reason[0]}): record or export it again")
     return end_s

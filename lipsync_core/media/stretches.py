@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections.abc import Generator, Iterator
 from fractions import Fraction
@@ -11,7 +10,7 @@ from types import TracebackType
 import numpy as np
 
 from lipsync_core.errors import MediaError
-from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, stop_process, widen_pipe
+from lipsync_core.media.ffmpeg import FfmpegProcess
 from lipsync_core.media.gops import FLV_TO_PIPE, JoinPlan, NotCopyableError
 from lipsync_core.media.h264 import AvcConfig, FlvReader, Packet
 from lipsync_core.media.planar import colour_args, encoder_colours, setparams
@@ -43,19 +42,13 @@ class StretchEncoder:
         free = next((number for number in range(_MAX_ID + 1) if number not in used), None)
         if free is None:
             raise NotCopyableError("all ids of parameter sets are taken")
-        self._argv = _command(plan, video, encode, free)
+        self._args = _arguments(plan, video, encode, free)
         self._used, self._pictures = used, pictures
         self._error: BaseException | None = None
 
     def __enter__(self) -> StretchEncoder:
-        self._process = subprocess.Popen(
-            self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
-        assert stdin is not None and stdout is not None and stderr is not None
-        widen_pipe(stdin)
-        self._tail = StderrTail(stderr)
-        self._packets = FlvReader(stdout)
+        self._process = FfmpegProcess(self._args, "encoding changed stretches", is_fed=True, is_read=True)
+        self._packets = FlvReader(self._process.output)
         self._thread = threading.Thread(target=self._feed, daemon=True)
         self._thread.start()
         try:
@@ -89,17 +82,15 @@ class StretchEncoder:
         self._thread.join()
         if self._error is not None and not isinstance(self._error, (BrokenPipeError, ValueError)):
             raise self._error
-        self._process.wait()
-        raise failure("encoding changed stretches", self._argv, self._tail.text())
+        raise self._process.failure()
 
     def _feed(self) -> None:
-        assert self._process.stdin is not None
         try:
             for picture in self._pictures:
                 assert isinstance(picture, Yuv420Frame)
                 for plane in picture.padded_to_even().planes():
-                    self._process.stdin.write(np.ascontiguousarray(plane).data.cast("B"))
-            self._process.stdin.close()
+                    self._process.input.write(np.ascontiguousarray(plane).data.cast("B"))
+            self._process.input.close()
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             self._error = error
             self._process.kill()
@@ -112,15 +103,14 @@ class StretchEncoder:
     ) -> None:
         self._process.kill()  # the thread then fails at its next frame
         self._thread.join()
-        stop_process(self._process)
+        self._process.stop()
 
 
-def _command(plan: JoinPlan, video: VideoStream, encode: EncodeOptions, parameter_set_id: int) -> list[str]:
+def _arguments(plan: JoinPlan, video: VideoStream, encode: EncodeOptions, parameter_set_id: int) -> list[str]:
     width, height = video.width + video.width % 2, video.height + video.height % 2
     pixels, _, tags = encoder_colours(encode.layout, width, height)
     sar = encode.sample_aspect_ratio.replace(":", "/")
     return [
-        ffmpeg_path(), *[a for a in QUIET if a != "-nostdin"],
         "-f", "rawvideo", "-pix_fmt", pixels, "-video_size", f"{width}x{height}",
         "-framerate", f"{plan.fps.numerator}/{plan.fps.denominator}", "-thread_queue_size", "2",
         "-i", "pipe:0",

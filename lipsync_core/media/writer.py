@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lipsync_core.errors import InvalidInputError, MediaError
-from lipsync_core.media.ffmpeg import QUIET, StderrTail, failure, ffmpeg_path, stop_process, widen_pipe
+from lipsync_core.media.ffmpeg import FfmpegFile
 from lipsync_core.media.planar import PlanarLayout, colour_args, encoder_colours, setparams
 from lipsync_core.pictures import Picture, Yuv420Frame
 
@@ -85,17 +82,15 @@ class VideoWriter:
             raise InvalidInputError(f"crf is {self.options.crf}; allowed is 0...{MAX_CRF} (lower is better)")
         if not self.path.parent.is_dir():
             raise MediaError(f"cannot write {self.path}: the folder {self.path.parent} does not exist")
-        self._part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._file: FfmpegFile | None = None
 
-    def _command(self) -> list[str]:
+    def _arguments(self) -> list[str]:
         o = self.options
         width, height = self.width + self.width % 2, self.height + self.height % 2
         pixels, conversion, tags = encoder_colours(o.layout, width, height)
         filters = [o.video_filter] if o.video_filter else []
         filters += [*conversion, f"setsar={o.sample_aspect_ratio.replace(':', '/')}", setparams(tags)]
         return [
-            ffmpeg_path(), *[a for a in QUIET if a != "-nostdin"], "-y",
             "-f", "rawvideo", "-pix_fmt", pixels, "-video_size", f"{width}x{height}",
             "-framerate", f"{self.fps.numerator}/{self.fps.denominator}", "-thread_queue_size", "2",
             "-i", "pipe:0",
@@ -104,17 +99,11 @@ class VideoWriter:
             "-c:v", "libx264", "-preset", o.preset, "-crf", str(o.crf),
             "-pix_fmt", "yuv420p" if pixels == "bgr24" else pixels, *colour_args(tags),
             *(["-movflags", "+faststart"] if self.path.suffix.lower() in (".mp4", ".mov", ".m4v") else []),
-            *o.output_args, f"file:{self._part}",
+            *o.output_args,
         ]  # fmt: skip
 
     def __enter__(self) -> VideoWriter:
-        self._argv = self._command()
-        self._process = subprocess.Popen(
-            self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        assert self._process.stderr is not None and self._process.stdin is not None
-        widen_pipe(self._process.stdin)
-        self._tail = StderrTail(self._process.stderr)
+        self._file = FfmpegFile(self.path, self._arguments(), f"encoding {self.path}")
         return self
 
     def write(self, picture: Picture) -> None:
@@ -125,14 +114,10 @@ class VideoWriter:
             MediaError: ffmpeg has ended early.
         """
         planes = self._planes(picture)
-        if self._process is None or self._process.stdin is None:
+        if self._file is None:
             raise InvalidInputError("write() outside the writer's with-block")
-        try:
-            for plane in planes:
-                self._process.stdin.write(np.ascontiguousarray(plane).data.cast("B"))
-        except (BrokenPipeError, OSError, ValueError) as exc:  # ValueError: killed, and the pipe closed
-            self._process.wait()
-            raise failure(f"encoding {self.path}", self._argv, self._tail.text()) from exc
+        for plane in planes:
+            self._file.write(np.ascontiguousarray(plane).data.cast("B"))
         self.n_frames += 1
 
     def _planes(self, picture: Picture) -> tuple[npt.NDArray[np.uint8], ...]:
@@ -157,27 +142,18 @@ class VideoWriter:
 
     def kill(self) -> None:
         """End ffmpeg at once; a `write` in another thread then fails."""
-        if self._process is not None:
-            self._process.kill()
+        if self._file is not None:
+            self._file.kill()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process is not None
+        assert self._file is not None
         try:
             if kind is None:
-                self._finish(self._process)
+                if self.n_frames == 0:
+                    raise MediaError(f"not one frame was given for {self.path}; nothing is written")
+                self._file.finish()
         finally:
-            stop_process(self._process)
-            self._part.unlink(missing_ok=True)
-            self._process = None
-
-    def _finish(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin is not None
-        if self.n_frames == 0:
-            raise MediaError(f"not one frame was given for {self.path}; nothing is written")
-        with contextlib.suppress(BrokenPipeError):  # the exit code below tells
-            process.stdin.close()
-        if process.wait() != 0 or not self._part.is_file():
-            raise failure(f"encoding {self.path}", self._argv, self._tail.text())
-        self._part.replace(self.path)
+            self._file.stop()
+            self._file = None
