@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,13 +51,13 @@ class OpenVINOEngine:
             raise InvalidInputError(f"unknown engine {name!r}; choose one of {', '.join(_PRECISIONS)}")
         if (name == "openvino-int8") != bool(ranges):
             raise InvalidInputError("openvino-int8 needs ranges of the activations, the others take none")
-        openvino = import_openvino()
+        core = _core()
         self.name = name
         self.difference: Difference | None = None
         self.depth = 1
         lay_out(network, torch.contiguous_format)
         recording = record(network, _example_inputs(kind))
-        self.model = openvino.Core().compile_model(
+        self.model = core.compile_model(
             build_graph(recording, BATCH_SIZE, ranges),
             "CPU",
             {
@@ -82,6 +83,16 @@ class OpenVINOEngine:
         inputs = {0: _filled(mel).numpy(), 1: _filled(faces).numpy()}
         (out,) = self._request.infer(inputs, share_inputs=True, share_outputs=True).values()
         return torch.from_numpy(out)[:n_faces].clone()
+
+
+@functools.cache
+def _core() -> Any:
+    """Return the one OpenVINO core of this process, which is never let go.
+
+    Its CPU plugin gives the thread that makes it a stack for signal handlers, and frees that stack wherever
+    it is destroyed itself; were that another thread, the next Ctrl-C would be a crash.
+    """
+    return import_openvino().Core()
 
 
 def _example_inputs(kind: str) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -137,3 +138,30 @@ def test_nothing_is_reported_to_anyone() -> None:
         "assert not any(n.startswith('openvino_telemetry') for n in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+@needs_openvino
+def test_ctrl_c_after_an_engine_went_in_another_thread() -> None:
+    """OpenVINO's signal stack must outlive its engines: signals crashed what was left of the process."""
+    code = """
+import gc, os, signal, threading
+from lipsync_core.runtime.openvino_engine import OpenVINOEngine
+from tiny_generators import make_generator, make_inputs
+came = []
+signal.signal(signal.SIGINT, lambda *_: came.append(True))
+engines = [OpenVINOEngine(make_generator("wav2lip"), "openvino")]
+engines[0].generate(*make_inputs("wav2lip", 3))
+last = threading.Thread(target=engines.clear)
+last.start()
+last.join()
+gc.collect()
+os.kill(os.getpid(), signal.SIGINT)
+print("alive", came)
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "alive [True]"), done.stderr
