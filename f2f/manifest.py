@@ -81,6 +81,10 @@ class SegmentEntry(Result):
     voice: str | None
     """None when nothing was said for this segment."""
     fit: Placement | None
+    alternatives: tuple[str, ...] = ()
+    """Other translations, best first."""
+    problems: tuple[str, ...] = ()
+    """Of the translation, one phrase each."""
 
 
 class SourceEntry(SourceVideo):
@@ -189,6 +193,8 @@ def segment_entries(job: Job) -> list[SegmentEntry]:
             speaker=segment.speaker,
             voice=voices.get(segment.id),
             fit=placements.get(segment.id),
+            alternatives=translated[segment.id].alternatives if segment.id in translated else (),
+            problems=translated[segment.id].problems if segment.id in translated else (),
         )
         for segment in sorted(segments.values(), key=lambda segment: (segment.start_s, segment.id))
     ]

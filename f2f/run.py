@@ -12,6 +12,7 @@ from typing import Any
 from f2f import choices
 from f2f.config import EvaluateConfig
 from f2f.hashes import FileHashes
+from f2f.length_control import Pace
 from f2f.manifest import Job, StageRecord
 from f2f.options import repeat_command
 from f2f.request import Request
@@ -27,6 +28,7 @@ from f2f.results import (
     Transcript,
     Translation,
 )
+from f2f.speaking_rate import RATES_FILE, read_rates
 from f2f.stage import Observer, StageContext
 from f2f.stage_call import Execute, R, StageCall, config_values, stage_version
 from f2f.workspace import Stored, Workspace
@@ -102,12 +104,17 @@ class Run:
         """Say it in another language."""
         from f2f.stages.translate import translate
 
+        config = self.request.config
         pinned = choices.pin_translate(self.request, transcript.result.language, target)
         self._tell(target, pinned)
-        inputs = {"transcript": transcript.digest, "target": target, **pinned.key}
+        # What was learnt of voices so far is no part of the key: a run stays what it was.
+        limits = {"guard_s": config.fit.guard_s, "silent_tempo": config.fit.silent_tempo}
+        rates = read_rates(self.workspace.root / RATES_FILE)
+        pace = Pace(rates=rates, voice=config.synthesize.voice, **limits)
+        inputs = {"transcript": transcript.digest, "target": target, "limits": limits, **pinned.key}
         return self._run(
             "translate", target, Translation, inputs,
-            lambda context: translate(transcript.result, target, pinned.config, context),
+            lambda context: translate(transcript.result, target, pinned.config, context, pace),
         )  # fmt: skip
 
     def synthesize(self, target: str, shared: Shared, translation: Stored[Translation]) -> Stored[Speech]:

@@ -12,12 +12,26 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|approx|Fig|fig|Eq|No|Inc|Ltd|Co|e\.g|i\.e|cf|ca|z\.B|bzw|"
     r"Sra|Srta|Dra|p\.ej|av|pág|डॉ|प्रो|श्री)\.$"
 )
+_MUSIC = "♪♫♩♬🎵🎶"
+_SUNG = re.compile(rf"^\s*[{_MUSIC}].*[{_MUSIC}]\s*$", re.S)
+_SOUND = re.compile(rf"(?<!\S)(?:\[[^\W\d_][^\[\]]*\]|【[^【】]*】)(?!\S)|[{_MUSIC}]+")
+_ASIDE = re.compile(r"^\s*[(（]\s*(?:[^\W\d_]+\s*){1,3}[)）]\s*$")  # "(applause)", not "(which is important)"
 _CLAUSE = re.compile(r"(?<=[,;:，、；：،؛—–])\s*|\s+")
 
 
 def count_letters(text: str) -> int:
     """Number of letters of any script, marks not counted."""
     return sum(character.isalpha() for character in text)
+
+
+def spoken_text(text: str) -> str:
+    """Return ``text`` without what is heard but not said: "[Music]", "(applause)", "♪ la la la ♪".
+
+    Brackets that belong to a word or hold a number ("x[0]", "[3]") stay.
+    """
+    if _SUNG.match(text) or _ASIDE.match(text):
+        return ""
+    return " ".join(_SOUND.sub(" ", text).split())
 
 
 def split_sentences(text: str, max_characters: int = MAX_CHARACTERS) -> list[str]:

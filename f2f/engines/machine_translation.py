@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from f2f.candidates import Candidate, rank
 from f2f.engines.status import STANDARD_INSTALL, package_version
 from f2f.engines.translation_models import Family, local_folder
 from f2f.errors import EngineUnavailableError
 from f2f.languages import Language
-from f2f.sentences import count_letters, split_sentences
 
-MIN_LETTERS = 2  # shorter texts ("…", "42") make translation models invent sentences
-BATCH_SIZE = 16
 MAX_INPUT_TOKENS = 512
+_MAX_LOGITS = 1 << 25  # values of the vocabulary held at once while scoring: 128 MiB
 
 
 class Translator:
@@ -41,29 +41,65 @@ class Translator:
         self._tokenizer, self._model = _load(family, model, device)
         self._forced_id = self._address()
 
-    def __call__(
-        self, texts: Sequence[str], beams: int = 4, progress: Callable[[float, float], None] | None = None
-    ) -> list[str]:
-        """Translate ``texts``, each sentence by sentence; texts of fewer than two letters stay as they are.
+    def nbest(self, sentences: Sequence[str], beams: int) -> list[list[Candidate]]:
+        """Translate one batch of sentences; each gets up to ``beams`` different translations, best first.
 
         Args:
-            texts: in the source language.
-            beams: width of the beam search.
-            progress: called with texts done and texts in all.
+            sentences: in the source language, of about the same length (they are padded to the longest).
+            beams: width of the beam search, of which every hypothesis that was finished is returned.
         """
-        sentences = [split_sentences(text) if count_letters(text) >= MIN_LETTERS else [] for text in texts]
-        spoken = {one for parts in sentences for one in parts if count_letters(one) >= MIN_LETTERS}
-        wanted = sorted(spoken, key=lambda one: (len(one), one))  # like lengths together: little padding
-        known: dict[str, str] = {}
-        for first in range(0, len(wanted), BATCH_SIZE):
-            batch = wanted[first : first + BATCH_SIZE]
-            known.update(zip(batch, self._translate_batch(batch, beams), strict=True))
-            if progress:
-                progress(
-                    sum(all(p in known for p in parts if p in spoken) for parts in sentences), len(texts)
-                )
-        pairs = zip(texts, sentences, strict=True)
-        return [_join([known.get(one, one) for one in parts]) if parts else text for text, parts in pairs]
+        import torch
+
+        batch = self._tokenizer(
+            [self._with_target_token(sentence) for sentence in sentences],
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=self._limit(MAX_INPUT_TOKENS),
+        ).to(self._device)
+        options: dict[str, Any] = {} if self._forced_id is None else {"forced_bos_token_id": self._forced_id}
+        # Translations are rarely twice as long; without a bound a model that loops writes to its limit.
+        n_new = self._limit(int(2.5 * batch["input_ids"].shape[1]) + 20)
+        with torch.inference_mode():
+            heard = self._model.get_encoder()(
+                input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
+            )
+            tokens = self._model.generate(
+                encoder_outputs=copy.copy(heard), attention_mask=batch["attention_mask"], num_beams=beams,
+                num_return_sequences=beams, do_sample=False, max_new_tokens=n_new, max_length=None, **options,
+            )  # fmt: skip
+            scores = self._score(heard.last_hidden_state, batch["attention_mask"], tokens, beams)
+        if self._forced_id is not None:  # older tokenizer files do not mark it as special
+            tokens = tokens.masked_fill(tokens == self._forced_id, self._tokenizer.pad_token_id)
+        texts = [text.strip() for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+        found = [Candidate(text, score) for text, score in zip(texts, scores, strict=True)]
+        return [rank(found[first : first + beams]) for first in range(0, len(found), beams)]
+
+    def _score(self, heard: Any, mask: Any, tokens: Any, beams: int) -> list[float]:
+        """Mean log-probability of each hypothesis' tokens.
+
+        ``generate`` would keep the scores of the whole vocabulary for every step and beam to return this,
+        gigabytes for a vocabulary of 256,000; one more pass of the decoder over a few rows does not.
+        """
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        pad, scores = self._tokenizer.pad_token_id, []
+        n_rows = max(1, _MAX_LOGITS // (tokens.shape[1] * int(self._model.config.vocab_size)))
+        for first in range(0, len(tokens), n_rows):
+            rows = torch.arange(first, min(first + n_rows, len(tokens)), device=tokens.device)
+            said, source = tokens[rows], rows // beams
+            logits = self._model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=heard[source]),
+                attention_mask=mask[source],
+                decoder_input_ids=said[:, :-1],
+            ).logits.float()
+            labels = said[:, 1:]
+            spoken = (labels != pad) & (labels != (-1 if self._forced_id is None else self._forced_id))
+            chosen = logits.log_softmax(-1).gather(-1, labels[..., None])[..., 0]
+            mean = (chosen * spoken).sum(1) / spoken.sum(1).clamp(min=1)
+            scores += [float(one) for one in mean]
+        return scores
 
     def _address(self) -> int | None:
         """Tell the tokenizer the source language; return the token that forces the target language."""
@@ -78,29 +114,6 @@ class Translator:
                 f"{self._model_id} has no token for {self._target_code}: take another model"
             )
         return token
-
-    def _translate_batch(self, sentences: Sequence[str], beams: int) -> list[str]:
-        import torch
-
-        texts = [self._with_target_token(sentence) for sentence in sentences]
-        batch = self._tokenizer(
-            texts,
-            return_tensors="pt",
-            padding=True,
-            truncation=True,
-            max_length=self._limit(MAX_INPUT_TOKENS),
-        ).to(self._device)
-        options: dict[str, Any] = {} if self._forced_id is None else {"forced_bos_token_id": self._forced_id}
-        # Translations are rarely twice as long; without a bound a model that loops writes to its limit.
-        n_new = self._limit(int(2.5 * batch["input_ids"].shape[1]) + 20)
-        with torch.inference_mode():
-            tokens = self._model.generate(
-                input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], num_beams=beams,
-                do_sample=False, max_new_tokens=n_new, max_length=None, **options,
-            )  # fmt: skip
-        if self._forced_id is not None:  # older tokenizer files do not mark it as special
-            tokens = tokens.masked_fill(tokens == self._forced_id, self._tokenizer.pad_token_id)
-        return [str(text).strip() for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
 
     def _with_target_token(self, sentence: str) -> str:
         """Prefix ``>>hin<<`` where one Marian model serves several target languages."""
@@ -154,12 +167,3 @@ def _load(family: Family, model: str, device: str) -> tuple[Any, Any]:
             f"{model} cannot be loaded ({type(exc).__name__}: {' '.join(str(exc).split())[:200]}): {where}"
         ) from exc
     return tokenizer, network.to(device).eval()
-
-
-def _join(parts: Sequence[str]) -> str:
-    from f2f.cues import join_texts
-
-    text = ""
-    for part in parts:
-        text = join_texts(text, part.strip())
-    return text

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from f2f.candidates import Candidate
 from f2f.captions import Captions, find_sidecar, read_captions
 from f2f.config import TranslateConfig
 from f2f.cues import Cue, match_by_time
 from f2f.engines import machine_translation
+from f2f.engines.segment_translation import translate_texts
 from f2f.engines.status import Choice, EngineStatus, first_ready, package_version, require_ready
 from f2f.engines.translation_models import FAMILIES, family_of, identity, status
 from f2f.errors import CaptionError, EngineUnavailableError, UsageError
 from f2f.languages import Language, parse_language
+from f2f.length_control import Pace, choose_wordings
 from f2f.results import EngineInfo, Segment, Transcript, TranslatedSegment, Translation
+from f2f.sentences import spoken_text
 from f2f.stage import StageContext
 
-VERSION = 1
+VERSION = 2
 CAPTIONS_LICENCE = "that of the captions"
+_TOLD_PROBLEMS = 5  # on the console
 _FAR_S = 10.0  # a caption so far from all speech belongs to something else
 _NON_COMMERCIAL = "{model} is licensed {licence}: the translation may not be used commercially"
 
@@ -106,7 +112,11 @@ def list_engines(
 
 
 def translate(
-    transcript: Transcript, target_language: str, config: TranslateConfig, context: StageContext
+    transcript: Transcript,
+    target_language: str,
+    config: TranslateConfig,
+    context: StageContext,
+    pace: Pace | None = None,
 ) -> Translation:
     """Say every segment of ``transcript`` in the target language.
 
@@ -115,6 +125,7 @@ def translate(
         target_language: code of the wanted language.
         config: engine, model and translation file; ``auto`` chooses as :func:`plan` does without a video.
         context: told of progress in segments.
+        pace: decides which of a model's translations fits; None takes the usual limits and rates.
 
     Raises:
         EngineUnavailableError: an engine or its weights are missing.
@@ -122,22 +133,52 @@ def translate(
     """
     target, spoken = parse_language(target_language), parse_language(transcript.language)
     choice = plan(None, transcript.language, target_language, config, "auto")
-    n_segments = len(transcript.segments)
+    rate = None
     if choice.engine == "captions":
         texts, engine = _from_captions(choice.inputs[0], target, transcript, context)
+        segments = [
+            _translated(one, [Candidate(text)]) for one, text in zip(transcript.segments, texts, strict=True)
+        ]
     elif choice.engine == "none":
-        texts = [segment.text for segment in transcript.segments]
+        segments = [_translated(one, [Candidate(one.text)]) for one in transcript.segments]
         engine = EngineInfo(name="none", version="", licence="", detail="text kept", notice=choice.notice)
     else:
-        texts, engine = _from_model(choice, spoken, target, transcript, config, context)
-    context.progress(n_segments, n_segments, "segments")
-    pairs = zip(transcript.segments, texts, strict=True)
+        pace = pace or Pace()
+        segments, engine = _from_model(choice, (spoken, target), transcript, config, context, pace)
+        rate = pace.rates.rate(target.code, pace.voice)
+    context.progress(len(segments), len(segments), "segments")
     return Translation(
         source_language=transcript.language,
         target_language=target.code,
-        segments=tuple(TranslatedSegment(segment=segment, text=text) for segment, text in pairs),
+        segments=tuple(segments),
         engine=engine,
+        characters_per_s=rate,
     )
+
+
+def _translated(segment: Segment, found: Sequence[Candidate], chosen: int = 0) -> TranslatedSegment:
+    """Say ``found[chosen]``; nothing where the original sound stays."""
+    if segment.keep_original is not None:
+        unsaid = found[chosen].text if found[chosen].text != segment.text else ""
+        told = (f"not said, the original sound stays ({segment.keep_original}): {unsaid[:40]!r}",)
+        return TranslatedSegment(segment=segment, text="", problems=told if unsaid else ())
+    others = tuple(one.text for i, one in enumerate(found) if i != chosen and one.text)
+    text, problems = found[chosen].text, tuple(dict.fromkeys(found[chosen].problems))
+    if segment.text.strip() and not text:
+        reason = "no translation of it" if spoken_text(segment.text) else "a sound or music, nothing is said"
+        problems = (*problems, f"{reason}: {segment.text[:40]!r}")
+    return TranslatedSegment(segment=segment, text=text, alternatives=others, problems=problems)
+
+
+def _report(segments: Sequence[TranslatedSegment], context: StageContext) -> None:
+    """Tell of the first problems one by one, and how many more there are."""
+    told = [(one.segment, problem) for one in segments for problem in one.problems]
+    for segment, problem in told[:_TOLD_PROBLEMS]:
+        context.notice(f"segment {segment.id} at {segment.start_s:.1f} s: {problem}")
+    if len(told) > _TOLD_PROBLEMS:
+        context.notice(
+            f"{len(told) - _TOLD_PROBLEMS} more problems of the translation: the manifest lists them all"
+        )
 
 
 def _from_captions(
@@ -176,23 +217,25 @@ def _from_captions(
 
 def _from_model(
     choice: Choice,
-    spoken: Language,
-    target: Language,
+    languages: tuple[Language, Language],
     transcript: Transcript,
     config: TranslateConfig,
     context: StageContext,
-) -> tuple[list[str], EngineInfo]:
-    family = FAMILIES[choice.engine]
-    model = family.model_id(config.model, spoken, target)
-    translator = machine_translation.Translator(family, model, spoken, target, context.device)
-    originals = [segment.text for segment in transcript.segments]
-    texts = translator(originals, config.beams, lambda done, total: context.progress(done, total, "segments"))
-    lost = [
-        one for one, text in zip(transcript.segments, texts, strict=True) if one.text.strip() and not text
-    ]
-    if lost:
+    pace: Pace,
+) -> tuple[list[TranslatedSegment], EngineInfo]:
+    family, segments = FAMILIES[choice.engine], transcript.segments
+    model = family.model_id(config.model, *languages)
+    translator = machine_translation.Translator(family, model, *languages, context.device)
+    texts = ["" if one.keep_original is not None else one.text for one in segments]
+    found = translate_texts(
+        translator, texts, config.beams, lambda done, total: context.progress(done, total, "segments")
+    )
+    chosen = choose_wordings(found, segments, languages[1].code, pace)
+    n_shorter = sum(place > 0 for place in chosen)
+    if n_shorter:
         context.notice(
-            f"{family.name} gave no text for {len(lost)} segments (the first at {lost[0].start_s:.1f} s)"
+            f"{n_shorter} of {len(segments)} segments take a shorter wording than the model's best, to fit "
+            "their time at a natural rate"
         )
     engine = EngineInfo(
         name=family.name,
@@ -201,7 +244,9 @@ def _from_model(
         detail=machine_translation.describe(model),
         notice=choice.notice,
     )
-    return texts, engine
+    translated = [_translated(*one) for one in zip(segments, found, chosen, strict=True)]
+    _report(translated, context)
+    return translated, engine
 
 
 def _find_translation(source: Path | None, target: Language, config: TranslateConfig) -> Path | None:

@@ -17,18 +17,24 @@ LESSONS = {
 }
 
 
-def make_m2m100(folder: Path) -> Path:
-    """Write what facebook/m2m100_418M has: vocab.json, sentencepiece.bpe.model, config and weights."""
+def make_m2m100(folder: Path, more: Sequence[tuple[str, str, str]] = ()) -> Path:
+    """Write what facebook/m2m100_418M has: vocab.json, sentencepiece.bpe.model, config and weights.
+
+    Args:
+        folder: empty, for the files.
+        more: further lessons: English, code of the other language, its text. One sentence may have several
+            translations; the model then thinks them equally likely.
+    """
     from transformers import M2M100Tokenizer
 
-    model, pieces = _sentencepiece("bpe", 160)
+    model, pieces = _sentencepiece("bpe", 160, more)
     vocabulary = _vocabulary(["<s>", "<pad>", "</s>", "<unk>"], pieces)
     (folder / "sentencepiece.bpe.model").write_bytes(model)
     (folder / "vocab.json").write_text(json.dumps(vocabulary), "utf-8")
     tokenizer = M2M100Tokenizer(str(folder / "vocab.json"), str(folder / "sentencepiece.bpe.model"))
     tokenizer.save_pretrained(folder)
     languages = {code: tokenizer.get_lang_id(code) for code in ("en", "hi", "es")}
-    return _teach_m2m(folder, tokenizer, len(vocabulary) + 108, languages)
+    return _teach_m2m(folder, tokenizer, len(vocabulary) + 108, languages, more)
 
 
 def make_nllb(folder: Path) -> Path:
@@ -82,7 +88,13 @@ def make_marian(folder: Path, target: str = "hi") -> Path:
     return folder
 
 
-def _teach_m2m(folder: Path, tokenizer: Any, n_tokens: int, languages: dict[str, int]) -> Path:
+def _teach_m2m(
+    folder: Path,
+    tokenizer: Any,
+    n_tokens: int,
+    languages: dict[str, int],
+    more: Sequence[tuple[str, str, str]] = (),
+) -> Path:
     import torch
     from transformers import M2M100Config, M2M100ForConditionalGeneration
 
@@ -94,11 +106,13 @@ def _teach_m2m(folder: Path, tokenizer: Any, n_tokens: int, languages: dict[str,
         )
     )  # fmt: skip
     sources, rows = [], []
-    for source, said in LESSONS.items():
-        for code, text in said.items():
-            sources.append(source)
-            tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
-            rows.append([languages[code], *tokens, 2])
+    for source, code, text in [
+        *((s, code, t) for s, said in LESSONS.items() for code, t in said.items()),
+        *more,
+    ]:
+        sources.append(source)
+        tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+        rows.append([languages[code], *tokens, 2])
     longest = max(map(len, rows))
     labels = torch.tensor([row + [-100] * (longest - len(row)) for row in rows])
     # The decoder is shown the language and never asked to guess it.
@@ -133,10 +147,13 @@ def _tiny() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _sentencepiece(kind: str, size: int) -> tuple[bytes, list[str]]:
+def _sentencepiece(
+    kind: str, size: int, more: Sequence[tuple[str, str, str]] = ()
+) -> tuple[bytes, list[str]]:
     import sentencepiece
 
     sentences = [*LESSONS, *(text for said in LESSONS.values() for text in said.values())]
+    sentences += [text for source, _, target in more for text in (source, target)]
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(sentences), model_writer=model, vocab_size=size, model_type=kind,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tiny_translators import LESSONS, make_m2m100, make_marian, make_nllb
 
+from f2f.candidates import Candidate
 from f2f.engines import status as engine_status
 from f2f.engines.machine_translation import Translator, describe
 from f2f.engines.translation_models import FAMILIES, family_of, identity, local_folder, status
@@ -25,46 +26,62 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return made
 
 
+def _best(found: list[list[Candidate]]) -> list[str]:
+    return [candidates[0].text for candidates in found]
+
+
 @pytest.mark.parametrize("name", ["m2m100", "nllb", "marian"])
 def test_translates_in_order_into_the_wanted_language(folders: dict[str, Path], name: str) -> None:
-    translate = Translator(FAMILIES[name], str(folders[name]), EN, HI, "cpu")
+    translator = Translator(FAMILIES[name], str(folders[name]), EN, HI, "cpu")
     expected = [LESSONS[source]["hi"] for source in SOURCES]
-    assert translate(SOURCES, beams=1) == expected
-    assert translate(SOURCES[::-1], beams=2) == expected[::-1]
+    assert _best(translator.nbest(SOURCES, 1)) == expected
+    assert _best(translator.nbest(SOURCES[::-1], 2)) == expected[::-1]
 
 
 @pytest.mark.parametrize("name", ["m2m100", "nllb"])
 def test_the_forced_token_decides_the_language(folders: dict[str, Path], name: str) -> None:
-    translate = Translator(FAMILIES[name], str(folders[name]), EN, ES, "cpu")
-    assert translate(SOURCES, beams=1) == [LESSONS[source]["es"] for source in SOURCES]
+    translator = Translator(FAMILIES[name], str(folders[name]), EN, ES, "cpu")
+    assert _best(translator.nbest(SOURCES, 1)) == [LESSONS[source]["es"] for source in SOURCES]
 
 
-def test_what_holds_no_words_is_not_sent_to_the_model(folders: dict[str, Path]) -> None:
-    translate = Translator(FAMILIES["m2m100"], str(folders["m2m100"]), EN, HI, "cpu")
-    assert translate(["42", "…", "", SOURCES[1]], beams=1) == ["42", "…", "", LESSONS[SOURCES[1]]["hi"]]
+@pytest.mark.parametrize("name", ["m2m100", "nllb", "marian"])
+def test_beams_give_different_translations_best_first(folders: dict[str, Path], name: str) -> None:
+    translator = Translator(FAMILIES[name], str(folders[name]), EN, HI, "cpu")
+    for source, found in zip(SOURCES, translator.nbest(SOURCES, 4), strict=True):
+        texts = [one.text for one in found]
+        assert texts[0] == LESSONS[source]["hi"]
+        assert 2 <= len(texts) == len(set(texts)) <= 4
+        scores = [one.score for one in found]
+        assert scores == sorted(scores, reverse=True)
+        assert 0 >= scores[0] > scores[1] + 0.1  # the lesson learnt by heart is far ahead
 
 
-def test_every_sentence_of_a_text_is_translated(folders: dict[str, Path]) -> None:
-    translate = Translator(FAMILIES["nllb"], str(folders["nllb"]), EN, HI, "cpu")
-    both = f"{SOURCES[1]}. {SOURCES[1].capitalize()}."
-    seen: list[tuple[str, ...]] = []
-    original = translate._translate_batch
+def test_scores_are_the_mean_log_probabilities_of_the_tokens(folders: dict[str, Path]) -> None:
+    import torch
+    from torch.nn.functional import cross_entropy
 
-    def spy(sentences: list[str], beams: int) -> list[str]:
-        seen.append(tuple(sentences))
-        return original(sentences, beams)
+    translator = Translator(FAMILIES["nllb"], str(folders["nllb"]), EN, HI, "cpu")
+    tokenizer, network = translator._tokenizer, translator._model
+    for source in SOURCES:
+        best = translator.nbest([source], 2)[0][0]
+        said = tokenizer(best.text, add_special_tokens=False)["input_ids"]
+        inputs = tokenizer(source, return_tensors="pt")
+        decoder = torch.tensor([[2, translator._forced_id, *said]])
+        with torch.inference_mode():
+            logits = network(**inputs, decoder_input_ids=decoder).logits[0, 1:]
+        expected = -cross_entropy(logits, torch.tensor([*said, 2])).item()
+        assert best.score == pytest.approx(expected, abs=1e-4)
 
-    translate._translate_batch = spy  # type: ignore[method-assign, assignment]
-    text = translate([both], beams=1)[0]
-    assert seen == [("Thank you for coming.", "thank you for coming.")]
-    assert text.count("धन्यवाद") == 2
 
-
-def test_progress_counts_texts(folders: dict[str, Path]) -> None:
-    translate = Translator(FAMILIES["marian"], str(folders["marian"]), EN, HI, "cpu")
-    told: list[tuple[float, float]] = []
-    translate(SOURCES, 1, lambda done, total: told.append((done, total)))
-    assert told[-1] == (3, 3)
+def test_scoring_in_small_portions_gives_the_same(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    translator = Translator(FAMILIES["m2m100"], str(folders["m2m100"]), EN, HI, "cpu")
+    at_once = translator.nbest(SOURCES, 3)
+    monkeypatch.setattr("f2f.engines.machine_translation._MAX_LOGITS", 1)
+    for one, other in zip(at_once, translator.nbest(SOURCES, 3), strict=True):
+        assert [c.text for c in one] == [c.text for c in other]
+        assert [c.score for c in one] == pytest.approx([c.score for c in other], abs=1e-4)
 
 
 def test_folders_tell_their_family(folders: dict[str, Path]) -> None:
@@ -109,8 +126,8 @@ def test_status_finds_the_hub_cache(
         (snapshot / file.name).write_bytes(file.read_bytes())
     assert status(FAMILIES["m2m100"], None, EN, HI, "embedded").ready
     assert local_folder("facebook/m2m100_418M", FAMILIES["m2m100"]) == snapshot
-    translate = Translator(FAMILIES["m2m100"], "facebook/m2m100_418M", EN, HI, "cpu")
-    assert translate(SOURCES[:1], beams=1) == [LESSONS[SOURCES[0]]["hi"]]
+    translator = Translator(FAMILIES["m2m100"], "facebook/m2m100_418M", EN, HI, "cpu")
+    assert _best(translator.nbest(SOURCES[:1], 1)) == [LESSONS[SOURCES[0]]["hi"]]
 
 
 def test_status_asks_the_network_only_where_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,9 @@ from tiny_translators import LESSONS, make_m2m100
 
 from f2f.config import TranslateConfig
 from f2f.errors import CaptionError, EngineUnavailableError, UsageError
+from f2f.length_control import Pace
 from f2f.results import EngineInfo, Segment, Transcript
+from f2f.speaking_rate import PRIORS
 from f2f.stage import StageContext
 from f2f.stages.translate import is_same_language, plan, translate
 
@@ -105,6 +107,56 @@ def test_a_model_through_the_stage(tmp_path: Path, m2m100: Path) -> None:
     assert [one.text for one in translation.segments] == [LESSONS[source]["es"] for source in SOURCES]
     assert translation.engine.name == "m2m100"
     assert listener.progress[-1] == (3, 3, "segments")
+
+
+def test_the_wording_that_fits_is_chosen_and_the_others_are_kept(tmp_path: Path) -> None:
+    long, short = "इस समय यहाँ बोलने वाले का नाम रवि है", "मैं रवि हूँ"
+    (tmp_path / "m2m100").mkdir()
+    lessons = [("my name is ravi", "hi", long), ("my name is ravi", "hi", short)]
+    config = TranslateConfig(model=str(make_m2m100(tmp_path / "m2m100", lessons)), beams=4)
+    spoken = Transcript(
+        language="en",
+        segments=tuple(
+            Segment(id=i, start_s=start, end_s=start + 1, text="my name is ravi")
+            for i, start in enumerate((0.0, 9.0, 10.4))
+        ),
+        engine=EngineInfo(name="captions", version="1", licence=""),
+    )
+    context, listener = _context(tmp_path)
+    translation = translate(spoken, "hi", config, context, Pace(guard_s=0.0))
+    assert [one.text for one in translation.segments] == [long, short, short]
+    assert short in translation.segments[0].alternatives and long in translation.segments[1].alternatives
+    assert all(one.text not in one.alternatives for one in translation.segments)
+    assert translation.characters_per_s == PRIORS["hi"]
+    assert any("2 of 3 segments take a shorter wording" in notice for notice in listener.notices)
+
+
+def test_what_keeps_its_sound_or_holds_no_words_is_not_translated(tmp_path: Path, m2m100: Path) -> None:
+    given = _transcript().segments
+    segments = (
+        given[0].model_copy(update={"keep_original": "music"}),
+        given[1].model_copy(update={"text": "[Music] ♪"}),
+        given[2].model_copy(update={"text": "42"}),
+    )
+    spoken = _transcript().model_copy(update={"segments": segments})
+    context, listener = _context(tmp_path)
+    translation = translate(spoken, "es", TranslateConfig(model=str(m2m100), beams=1), context)
+    assert [one.text for one in translation.segments] == ["", "", "42"]
+    assert [one.segment for one in translation.segments] == list(segments)
+    assert translation.segments[0].problems == ()
+    assert "a sound or music" in translation.segments[1].problems[0]
+    assert any("segment 1 at 2.5 s: a sound or music" in notice for notice in listener.notices)
+
+
+def test_a_line_for_a_segment_that_keeps_its_sound_is_not_lost_silently(tmp_path: Path) -> None:
+    path = tmp_path / "t.srt"
+    path.write_text(HINDI, "utf-8")
+    segments = _transcript().segments
+    kept = segments[0].model_copy(update={"keep_original": "music"})
+    spoken = _transcript().model_copy(update={"segments": (kept, *segments[1:])})
+    translation = translate(spoken, "hi", TranslateConfig(translation=path), _context(tmp_path)[0])
+    assert translation.segments[0].text == ""
+    assert translation.segments[0].problems == ("not said, the original sound stays (music): 'पहला वाक्य।'",)
 
 
 def test_the_same_language_keeps_the_text_and_says_so(tmp_path: Path) -> None:
