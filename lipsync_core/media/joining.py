@@ -20,7 +20,7 @@ from lipsync_core.media.planar import planar_layout
 from lipsync_core.media.probe import probe_media
 from lipsync_core.media.streams import VideoStream
 from lipsync_core.media.stretches import StretchEncoder
-from lipsync_core.media.writer import MAX_CRF, EncodeOptions
+from lipsync_core.media.writer import EncodeOptions, index_in_front
 from lipsync_core.pictures import Picture
 
 X264_DELAY = 2  # frames by which x264 decodes ahead of display, with a pyramid of B-frames
@@ -50,8 +50,6 @@ def join_video(
     video = probe_media(plan.source).video
     if video is None or encode.layout != planar_layout(video, as_tagged=True) or encode.video_filter:
         raise InvalidInputError("joining takes the source's own layout and no video filter")
-    if not 0 <= encode.crf <= MAX_CRF:
-        raise InvalidInputError(f"crf is {encode.crf}; allowed is 0...{MAX_CRF} (lower is better)")
     with contextlib.ExitStack() as stack:
         copied = stack.enter_context(PacketReader(plan.source, video))
         encoder, config = None, plan.table.config
@@ -111,8 +109,7 @@ class _Muxer:
             *[argument for extra in encode.extra_inputs for argument in extra],
             "-map", "0:v:0", "-c:v", "copy", "-bsf:v", setts, *aspect,
             "-r:v:0", f"{plan.fps.numerator}/{plan.fps.denominator}",  # stated in the header; changes no time
-            *(["-movflags", "+faststart"] if path.suffix.lower() in (".mp4", ".mov", ".m4v") else []),
-            *encode.output_args,
+            *index_in_front(path), *encode.output_args,
         ]  # fmt: skip
 
     def __enter__(self) -> _Muxer:

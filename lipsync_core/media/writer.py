@@ -33,6 +33,9 @@ class EncodeOptions:
             are input 0, these are 1, 2, ...
         output_args: options of the output file: maps of the extra inputs, audio codec, metadata. Frames
             are mapped already.
+
+    Raises:
+        InvalidInputError: ``crf`` outside what is allowed.
     """
 
     crf: int = 18
@@ -42,6 +45,15 @@ class EncodeOptions:
     video_filter: str = ""
     extra_inputs: Sequence[Sequence[str]] = ()
     output_args: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.crf <= MAX_CRF:
+            raise InvalidInputError(f"crf is {self.crf}; allowed is 0...{MAX_CRF} (lower is better)")
+
+
+def index_in_front(path: Path) -> list[str]:
+    """Return the options that let a player begin before all of the file has come, where it needs any."""
+    return ["-movflags", "+faststart"] if path.suffix.lower() in (".mp4", ".mov", ".m4v") else []
 
 
 class VideoWriter:
@@ -59,7 +71,7 @@ class VideoWriter:
         options: see `EncodeOptions`.
 
     Raises:
-        InvalidInputError: size, rate or CRF outside what is allowed.
+        InvalidInputError: size or rate outside what is allowed.
         MediaError: ffmpeg fails (here, in `write` or when leaving the context).
 
     Example:
@@ -78,8 +90,6 @@ class VideoWriter:
             raise InvalidInputError(
                 f"cannot encode {width}x{height} at {fps} fps; sizes from 2, rates above 0"
             )
-        if not 0 <= self.options.crf <= MAX_CRF:
-            raise InvalidInputError(f"crf is {self.options.crf}; allowed is 0...{MAX_CRF} (lower is better)")
         if not self.path.parent.is_dir():
             raise MediaError(f"cannot write {self.path}: the folder {self.path.parent} does not exist")
         self._file: FfmpegFile | None = None
@@ -98,8 +108,7 @@ class VideoWriter:
             "-map", "0:v:0", "-vf", ",".join(filters),
             "-c:v", "libx264", "-preset", o.preset, "-crf", str(o.crf),
             "-pix_fmt", "yuv420p" if pixels == "bgr24" else pixels, *colour_args(tags),
-            *(["-movflags", "+faststart"] if self.path.suffix.lower() in (".mp4", ".mov", ".m4v") else []),
-            *o.output_args,
+            *index_in_front(self.path), *o.output_args,
         ]  # fmt: skip
 
     def __enter__(self) -> VideoWriter:
