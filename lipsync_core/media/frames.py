@@ -60,7 +60,10 @@ def read_frames(
     Raises:
         MediaError: no video in the file, or not one frame can be decoded.
     """
-    request = _request(path, fps, size, first_frame)
+    yield from _read_bgr(_request(path, fps, size, first_frame))
+
+
+def _read_bgr(request: _Request) -> Generator[FrameArray, None, None]:
     frames = _read_from(request, "bgr24", request.width * request.height * 3, None)
     try:
         for data in frames:
@@ -83,7 +86,7 @@ def read_pictures(
     request = _request(path, fps, None, first_frame)
     layout, width, height = planar_layout(request.video), request.width, request.height
     if layout is None:
-        yield from read_frames(path, fps=fps, first_frame=first_frame)
+        yield from _read_bgr(request)
         return
     # The pixel format that is taken for full range keeps ffmpeg from narrowing it.
     pixels = "yuvj420p" if layout.colour.is_full_range else "yuv420p"
