@@ -7,7 +7,6 @@ what the published numbers were made with.
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,9 @@ def find_s3fd_weights() -> Path:
         CheckpointError: a file of that name is something else.
     """
     from lipsync_core.weights import REGISTRY, resolve
+    from lipsync_core.weights.lookup import torch_hub_folder
 
-    torch_home = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch"))
-    in_hub_cache = torch_home / "hub" / "checkpoints" / REGISTRY["s3fd"].file
+    in_hub_cache = torch_hub_folder() / REGISTRY["s3fd"].file
     if in_hub_cache.is_file():  # face-alignment itself puts it there
         return in_hub_cache
     found = resolve("s3fd", "s3fd", allow_download=False).path

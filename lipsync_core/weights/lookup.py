@@ -25,6 +25,12 @@ def cache_folder() -> Path:
     return Path(home).expanduser() if home else Path.home() / ".cache" / "lipsync_core"
 
 
+def torch_hub_folder() -> Path:
+    """Return where ``torch.hub``, and with it face-alignment, keeps weights."""
+    home = os.environ.get("TORCH_HOME")
+    return (Path(home) if home else Path.home() / ".cache" / "torch") / "hub" / "checkpoints"
+
+
 def resolve(kind: str, choice: str = "auto", *, allow_download: bool) -> Weights:
     """Pick the weights for a network.
 
