@@ -18,11 +18,12 @@ from f2f.engines.translation_models import FAMILIES, family_of, identity, status
 from f2f.errors import CaptionError, EngineUnavailableError, UsageError
 from f2f.languages import Language, parse_language
 from f2f.length_control import Pace, choose_wordings
+from f2f.placeholders import find_requirements
 from f2f.results import EngineInfo, Segment, Transcript, TranslatedSegment, Translation
 from f2f.sentences import spoken_text
 from f2f.stage import StageContext
 
-VERSION = 2
+VERSION = 3
 CAPTIONS_LICENCE = "that of the captions"
 _TOLD_PROBLEMS = 5  # on the console
 _FAR_S = 10.0  # a caption so far from all speech belongs to something else
@@ -228,7 +229,11 @@ def _from_model(
     translator = machine_translation.Translator(family, model, *languages, context.device)
     texts = ["" if one.keep_original is not None else one.text for one in segments]
     found = translate_texts(
-        translator, texts, config.beams, lambda done, total: context.progress(done, total, "segments")
+        translator,
+        texts,
+        config.beams,
+        lambda done, total: context.progress(done, total, "segments"),
+        lambda sentence: find_requirements(sentence, languages[1]),
     )
     chosen = choose_wordings(found, segments, languages[1].code, pace)
     n_shorter = sum(place > 0 for place in chosen)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
 
 from f2f.candidates import Candidate
 from f2f.engines.segment_translation import BATCH_SIZE, translate_texts
+from f2f.languages import Language
+from f2f.placeholders import Requirement, find_requirements
 
 
 class Upper:
@@ -66,3 +69,71 @@ def test_batches_hold_like_lengths_and_progress_counts_texts() -> None:
     lengths = [len(sentence) for batch in model.seen for sentence in batch]
     assert lengths == sorted(lengths)
     assert [done for done, _ in told] == [16, 32, 40]
+
+
+class Mangler(Upper):
+    """Translates into capitals and loses what matches ``loses``; its second wording loses every word."""
+
+    def __init__(self, loses: str) -> None:
+        super().__init__()
+        self.loses = loses
+
+    def nbest(self, sentences: Sequence[str], beams: int) -> list[list[Candidate]]:
+        self.seen.append(list(sentences))
+        return [[Candidate(re.sub(self.loses, "", s).upper(), -0.1), Candidate("", 0.0)] for s in sentences]
+
+
+def _require(sentence: str) -> list[Requirement]:
+    return find_requirements(sentence, Language("es"))
+
+
+@pytest.mark.parametrize(
+    ("loses", "again"),
+    [
+        (r"(?<!X)\b\d+|[a-z.]*://\S+", ["see X1 or the X2 pages"]),
+        (r"\b\d\d\b|\bX\d+|[a-z.]*://\S+", ["see X1 or the X2 pages", "see 731 or the 734 pages"]),
+    ],
+)
+def test_what_the_model_loses_is_translated_again_in_codes(loses: str, again: list[str]) -> None:
+    model = Mangler(loses)
+    found = translate_texts(model, ["see http://a.org or the 42 pages", "fine as it is"], 4, None, _require)
+    assert [one[0].text for one in found] == ["SEE http://a.org OR THE 42 PAGES", "FINE AS IT IS"]
+    assert all(one[0].problems == () for one in found)
+    assert model.seen[1:] == [[sentence] for sentence in again]
+
+
+def test_only_what_is_lost_gets_a_code_and_what_is_kept_is_asked_once() -> None:
+    model = Mangler(r"\b42\b")
+    found = translate_texts(model, ["from 7 to 42", "from 7 to 8"], 4, None, _require)
+    assert [one[0].text for one in found] == ["FROM 7 TO 42", "FROM 7 TO 8"]
+    assert model.seen[1:] == [["from 7 to X1"]]
+
+
+def test_what_is_lost_all_the_same_is_a_problem_and_the_text_is_kept() -> None:
+    model = Mangler(r"X?\d+")
+    found = translate_texts(model, ["there are 42 pages", "and 7 words"], 4, None, _require)
+    assert found[0][0] == Candidate("THERE ARE  PAGES", -0.1, ("the number 42 is lost",))
+    assert found[1][0].problems == ("the number 7 is lost",)
+    assert [len(batch) for batch in model.seen] == [2, 2, 2]  # once plain, once for each kind of code
+
+
+def test_a_sentence_that_comes_back_empty_is_never_lost_silently() -> None:
+    model = Mangler(".*")
+    found = translate_texts(model, ["First one. Second one."], 2, None, _require)
+    assert found[0][0].problems == (
+        "the model gave nothing for 'First one.'", "the model gave nothing for 'Second one.'"
+    )  # fmt: skip
+
+
+def test_terms_are_put_into_the_sentence_first_and_then_in_codes() -> None:
+    def require(sentence: str) -> list[Requirement]:
+        start = sentence.index("graph")
+        kept = lambda text: "grafo" in text.casefold()  # noqa: E731
+        return [Requirement(start, start + 5, "grafo", kept, "grafo is lost", is_term=True)]
+
+    copies = Upper()
+    assert translate_texts(copies, ["a graph is drawn"], 1, None, require)[0][0].text == "A GRAFO IS DRAWN"
+    assert copies.seen == [["a graph is drawn"], ["a grafo is drawn"]]
+    stubborn = Mangler("grafo")
+    assert translate_texts(stubborn, ["a graph is drawn"], 4, None, require)[0][0].text == "A grafo IS DRAWN"
+    assert stubborn.seen[1:] == [["a grafo is drawn"], ["a X1 is drawn"]]

@@ -131,6 +131,27 @@ def test_the_wording_that_fits_is_chosen_and_the_others_are_kept(tmp_path: Path)
     assert any("2 of 3 segments take a shorter wording" in notice for notice in listener.notices)
 
 
+def test_numbers_that_the_model_loses_come_back_and_the_others_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "m2m100").mkdir()
+    lessons = [
+        ("there are 42 pages", "hi", "यहाँ पन्ने हैं"), ("there are X1 pages", "hi", "यहाँ X1 पन्ने हैं"),
+        ("it was in 1984", "hi", "वह तब था"), ("it was in X1", "hi", "वह तब था"),
+        ("it was in 731", "hi", "वह तब था"),
+    ]  # fmt: skip
+    config = TranslateConfig(model=str(make_m2m100(tmp_path / "m2m100", lessons)), beams=2)
+    texts = ["there are 42 pages", "it was in 1984", SOURCES[1]]
+    segments = tuple(
+        one.model_copy(update={"text": text}) for one, text in zip(_transcript().segments, texts, strict=True)
+    )
+    context, listener = _context(tmp_path)
+    translation = translate(_transcript().model_copy(update={"segments": segments}), "hi", config, context)
+    assert [one.text for one in translation.segments] == [
+        "यहाँ 42 पन्ने हैं", "वह तब था", LESSONS[SOURCES[1]]["hi"]
+    ]  # fmt: skip
+    assert [one.problems for one in translation.segments] == [(), ("the number 1984 is lost",), ()]
+    assert "segment 1 at 2.5 s: the number 1984 is lost" in listener.notices
+
+
 def test_what_keeps_its_sound_or_holds_no_words_is_not_translated(tmp_path: Path, m2m100: Path) -> None:
     given = _transcript().segments
     segments = (
