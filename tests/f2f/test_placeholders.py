@@ -14,7 +14,8 @@ HI, ES, ZH = Language("hi"), Language("es"), Language("zh")
 PIECES = st.lists(
     st.sampled_from(
         ["Ort", "in", "the", "état", "ß", "İ", "गति", "X1", "731", "42", "3.14", "1,000", "/", "-", ".",
-         "https://a.org/b?c=1", "me@x.edu", "E = mc^2", "np.dot()", "my_var", "COVID-19", "H2O", "२०", "7", "$\\alpha$"]
+         "https://a.org/b?c=1", "me@x.edu", "E = mc^2", "np.dot()",
+         "my_var", "COVID-19", "H2O", "२०", "7", "$\\alpha$"]
     ),
     max_size=14,
 )  # fmt: skip
