@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from f2f.checked import checked
 from f2f.errors import F2FError, StageError
 from f2f.outputs import publish
 from f2f.request import Outputs, Request
@@ -30,7 +31,7 @@ def translate_video(
     others; its error is raised when they are done.
 
     Args:
-        request: what to do.
+        request: what to do; a ``CheckedRequest`` is not checked again.
         observer: told of everything that happens.
         execute: carries out each stage; the hook by which ``flows`` makes tasks of them.
 
@@ -41,13 +42,11 @@ def translate_video(
         PreflightError: something is wrong that can be known before the work; nothing was done.
         F2FError: a stage failed; what is finished is kept.
     """
-    from f2f.preflight import check
-
     observer = observer or SilentObserver()
-    device = check(request)
+    request = checked(request)
     workspace = Workspace(request.workspace_root)
     with workspace.lock(observer):
-        run = Run(request, workspace, observer, execute, device)
+        run = Run(request, workspace, observer, execute, request.device)
         shared = run_shared(run)
         done: list[Outputs] = []
         failed: list[F2FError] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from f2f import errors
 from f2f.console import JsonObserver, Observers, console_observer
@@ -55,13 +56,13 @@ class Session:
 
     def translate(self, request: Request, runner_name: str | None) -> None:
         """Check everything, run the request, and say what was made."""
-        from f2f.preflight import check
+        from f2f.checked import checked
         from f2f.runners import choose_runner
 
         with self._observer() as observer:
-            check(request)
+            ready = checked(request)  # before a runner shows it as a run of its own
             runner = choose_runner(runner_name, observer)
-            outputs = runner.run(request, observer)
+            outputs = runner.run(ready, observer)
         for each in outputs:
             self._show(each)
 
@@ -110,6 +111,30 @@ class Session:
 
         runner = next(iter(installed_runners().values()), InlineRunner())
         raise typer.Exit(runner.ui(port, host) or errors.EXIT_DONE)
+
+    @property
+    def console(self) -> Console:
+        """Where progress is shown."""
+        return self._errors
+
+    def emit(self, event: str, **values: Any) -> None:
+        """Write an event where a program reads."""
+        if self._json:
+            self._json.emit(event, **values)
+
+    def note(self, text: str) -> None:
+        """Say something on the way."""
+        self._errors.print(text, markup=False, soft_wrap=True)
+        self.emit("notice", text=text)
+
+    def show(self, event: str, lines: Iterable[Table | str], **values: Any) -> None:
+        """Give a result: an event to a program, tables and lines to a person."""
+        self.emit(event, **values)
+        for line in () if self._json else lines:
+            if isinstance(line, str):
+                self._out.print(line, markup=False, soft_wrap=True)
+            else:
+                self._out.print(line)
 
     @contextmanager
     def _observer(self) -> Iterator[Observer]:

@@ -1,0 +1,33 @@
+"""A request that has passed the checks before the work, so that nobody makes them a second time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from f2f.request import Request
+
+
+@dataclass(frozen=True)
+class CheckedRequest(Request):
+    """A request in which nothing was found that would fail.
+
+    Attributes:
+        device: on which networks will run.
+    """
+
+    device: str = field(kw_only=True)
+
+
+def checked(request: Request) -> CheckedRequest:
+    """Return ``request`` with the device it will run on, checked unless it has been.
+
+    Raises:
+        PreflightError: something is wrong that can be known before the work.
+    """
+    from f2f.preflight import check
+
+    if isinstance(request, CheckedRequest):
+        return request
+    device = check(request)
+    asked = {each.name: getattr(request, each.name) for each in fields(request)}
+    return CheckedRequest(**asked, device=device)
