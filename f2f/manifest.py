@@ -18,6 +18,7 @@ from f2f.results import (
     Placement,
     Result,
     Segment,
+    SoundMix,
     SourceVideo,
     Speech,
     Transcript,
@@ -85,6 +86,8 @@ class SegmentEntry(Result):
     """Other translations, best first."""
     problems: tuple[str, ...] = ()
     """Of the translation, one phrase each."""
+    edited: tuple[str, ...] = ()
+    """What a person changed in it: ``text``, ``source``, ``times``, ``speaker``, ``voice`` …"""
 
 
 class SourceEntry(SourceVideo):
@@ -113,6 +116,7 @@ class OutputEntry(Result):
     n_frames: int
     size_bytes: int
     overflow_s: float
+    sound: SoundMix | None = None
 
 
 class Manifest(Result):
@@ -159,6 +163,7 @@ def build_manifest(job: Job) -> Manifest:
             n_frames=job.muxed.n_frames,
             size_bytes=job.muxed.size_bytes,
             overflow_s=job.fitted.overflow_s,
+            sound=job.muxed.sound,
         ),
         command=job.command,
         segments=tuple(segment_entries(job)),
@@ -195,6 +200,7 @@ def segment_entries(job: Job) -> list[SegmentEntry]:
             fit=placements.get(segment.id),
             alternatives=translated[segment.id].alternatives if segment.id in translated else (),
             problems=translated[segment.id].problems if segment.id in translated else (),
+            edited=translated[segment.id].edited if segment.id in translated else (),
         )
         for segment in sorted(segments.values(), key=lambda segment: (segment.start_s, segment.id))
     ]

@@ -95,6 +95,12 @@ class TranslatedSegment(Result):
     """Other translations, best first, without ``text``; a shorter one may fit where ``text`` does not."""
     problems: tuple[str, ...] = ()
     """What the translation lost or could not do, one phrase each."""
+    edited: tuple[str, ...] = ()
+    """What a person changed in this segment: ``text``, ``source``, ``times``, ``speaker``, ``voice`` …"""
+    voice: str | None = None
+    """Voice that a person chose for this segment; None leaves it to the engine."""
+    take: int = 0
+    """How often a person asked for another take of it."""
 
 
 class Translation(Result):

@@ -31,7 +31,8 @@ from f2f.results import (
 from f2f.speaking_rate import RATES_FILE, read_rates
 from f2f.stage import Observer, StageContext
 from f2f.stage_call import Execute, R, StageCall, config_values, stage_version
-from f2f.workspace import Stored, Workspace
+from f2f.takes import TakeMemory
+from f2f.workspace import Stored, Workspace, make_key
 
 _MODULES = {"evaluate_source": "evaluate"}
 
@@ -124,9 +125,13 @@ class Run:
         pinned = choices.pin_synthesize(self.request, target)
         self._tell(target, pinned)
         inputs = {"video": shared.video.digest, "translation": translation.digest, **pinned.key}
+        # Speakers are named by what was heard; a person's edits of it have takes of their own.
+        heard = {"video": shared.video.digest, "heard": shared.transcript.key, "target": target}
+        version = stage_version("f2f.stages.synthesize")
+        memory = TakeMemory(self.workspace.root, make_key("synthesize", version, {**heard, **pinned.key}))
         return self._run(
             "synthesize", target, Speech, inputs,
-            lambda context: synthesize(translation.result, self.request.source, pinned.config, context),
+            lambda context: synthesize(translation.result, self.request.source, pinned.config, context, memory),
         )  # fmt: skip
 
     def fit(

@@ -36,11 +36,15 @@ class SpeakerProfile:
         index: 0 for the first to speak, 1 for the second …
         gender: which kind of voice fits, judged by pitch; None when it could not be measured.
         reference: mono wav of that person's speech, only with consent to cloning.
+        voice: name of the voice that somebody chose for this very line; None leaves it to the engine.
+        take: which take of the line is wanted; an engine that samples gives another one for each number.
     """
 
     index: int = 0
     gender: Gender | None = None
     reference: Path | None = None
+    voice: str | None = None
+    take: int = 0
 
 
 class SpeechEngine(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from f2f.loudness import speech_rms, to_dbfs
 from f2f.results import Segment, Speech, Take, TranslatedSegment, Translation
 from f2f.source_speech import judge_gender, pick_reference, pick_speech
 from f2f.stage import StageContext
+from f2f.takes import TakeMemory, remembering
 
 if TYPE_CHECKING:
     from f2f.loudness import Waveform
@@ -74,7 +76,11 @@ def _choose_espeak(
 
 
 def synthesize(
-    translation: Translation, source: Path, config: SynthesizeConfig, context: StageContext
+    translation: Translation,
+    source: Path,
+    config: SynthesizeConfig,
+    context: StageContext,
+    memory: TakeMemory | None = None,
 ) -> Speech:
     """Speak every segment of ``translation`` that has text, each into ``NNNN.wav`` of the context's folder.
 
@@ -86,6 +92,7 @@ def synthesize(
         source: the video, for the speaker's level, pitch and reference.
         config: engine and voice; ``auto`` is resolved as ``plan`` does.
         context: folder, device and observer.
+        memory: takes of earlier runs, which are not spoken again; None has none.
 
     Raises:
         EngineUnavailableError: the engine cannot work here.
@@ -106,10 +113,12 @@ def synthesize(
             context.notice(
                 "not enough clean speech (6 s) to clone every speaker: a stock voice speaks instead"
             )
-        engine = stack.enter_context(contextlib.closing(_load(name, translation, config, context)))
+        loaded = stack.enter_context(contextlib.closing(_load(name, translation, config, context)))
+        engine = remembering(loaded, memory)
         for done, (number, one) in enumerate(wanted):
             context.progress(done, len(wanted), "segments")
-            profile, wav = speakers[one.segment.speaker], context.folder / f"{number:04d}.wav"
+            profile = replace(speakers[one.segment.speaker], voice=one.voice, take=one.take)
+            wav = context.folder / f"{number:04d}.wav"
             try:
                 spoken = engine.say(" ".join(one.text.split()), profile, wav)
             except SpeechProblemError as problem:

@@ -77,7 +77,7 @@ class TinyStages:
         return Transcript(language=language or "en", segments=(segment,), engine=engine("captions"))
 
     def translate(
-        self, transcript: Transcript, target: str, config: Any, context: StageContext
+        self, transcript: Transcript, target: str, config: Any, context: StageContext, *rest: Any
     ) -> Translation:
         self.ran.append(f"translate {target}")
         context.notice("one segment has no translation")
@@ -87,7 +87,7 @@ class TinyStages:
         )
 
     def synthesize(
-        self, translation: Translation, source: Path, config: Any, context: StageContext
+        self, translation: Translation, source: Path, config: Any, context: StageContext, *rest: Any
     ) -> Speech:
         self.ran.append(f"synthesize {translation.target_language}")
         (context.folder / "0001.wav").write_text(translation.segments[0].text)
