@@ -67,6 +67,9 @@ TranslationFile = Annotated[
 ]
 Asr = Annotated[str | None, typer.Option(metavar="NAME", help="auto, captions, whisper or sphinx.")]
 Mt = Annotated[str | None, typer.Option(metavar="NAME", help="auto, captions, nllb, m2m100, marian or none.")]
+Glossary = Annotated[
+    Path | None, typer.Option(metavar="CSV", help="Terms to use: source term, target term, language.")
+]
 Tts = Annotated[str | None, typer.Option(metavar="NAME", help="auto, coqui or espeak.")]
 Voice = Annotated[str | None, typer.Option(metavar="NAME", help="Voice of the engine, such as hi+f2.")]
 Lips = Annotated[
@@ -101,6 +104,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
     translation: TranslationFile = None,
     asr: Asr = None,
     mt: Mt = None,
+    glossary: Glossary = None,
     tts: Tts = None,
     voice: Voice = None,
     lips: Lips = None,
@@ -121,8 +125,8 @@ def translate(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Translate a talking-face video; what is finished already is not done again."""
     flags = {
-        "captions": captions, "translation": translation, "asr": asr, "mt": mt, "tts": tts, "voice": voice,
-        "lips": lips, "mark": mark, "profile": profile, "device": device,
+        "captions": captions, "translation": translation, "asr": asr, "mt": mt, "glossary": glossary,
+        "tts": tts, "voice": voice, "lips": lips, "mark": mark, "profile": profile, "device": device,
     }  # fmt: skip
     with Session(json=json, debug=debug) as session:
         from f2f.options import build_config, build_request

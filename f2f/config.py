@@ -32,6 +32,9 @@ class TranslateConfig(_Section):
     translation: Path | None = None
     """Caption file in the target language."""
     beams: int = Field(default=4, ge=1, le=16)
+    """Width of the beam search, and so the number of wordings to choose from."""
+    glossary: Path | None = None
+    """CSV of terms that must be used: source term, target term, target language."""
 
 
 class SynthesizeConfig(_Section):

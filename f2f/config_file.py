@@ -12,7 +12,12 @@ from pydantic import BaseModel, ValidationError
 from f2f.config import Config
 from f2f.errors import ConfigError
 
-_PATH_KEYS = {("transcribe", "captions"), ("translate", "translation"), ("lipsync", "weights")}
+_PATH_KEYS = {
+    ("transcribe", "captions"),
+    ("translate", "translation"),
+    ("translate", "glossary"),
+    ("lipsync", "weights"),
+}
 
 
 def load_config(path: Path | None, flags: Mapping[str, Any] | None = None) -> Config:

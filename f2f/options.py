@@ -20,6 +20,7 @@ CONFIG_FLAGS = {
     "captions": "transcribe.captions",
     "mt": "translate.engine",
     "translation": "translate.translation",
+    "glossary": "translate.glossary",
     "tts": "synthesize.engine",
     "voice": "synthesize.voice",
     "lips": "lipsync.engine",

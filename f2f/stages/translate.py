@@ -8,25 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from f2f.candidates import Candidate
-from f2f.captions import Captions, find_sidecar, read_captions
 from f2f.config import TranslateConfig
-from f2f.cues import Cue, match_by_time
 from f2f.engines import machine_translation
 from f2f.engines.segment_translation import translate_texts
 from f2f.engines.status import Choice, EngineStatus, first_ready, package_version, require_ready
 from f2f.engines.translation_models import FAMILIES, family_of, identity, status
-from f2f.errors import CaptionError, EngineUnavailableError, UsageError
+from f2f.errors import EngineUnavailableError, UsageError
+from f2f.glossary import Term, choose_terms, find_terms, read_glossary
 from f2f.languages import Language, parse_language
 from f2f.length_control import Pace, choose_wordings
-from f2f.placeholders import find_requirements
+from f2f.placeholders import Requirement, find_requirements
 from f2f.results import EngineInfo, Segment, Transcript, TranslatedSegment, Translation
 from f2f.sentences import spoken_text
 from f2f.stage import StageContext
+from f2f.written_translation import LICENCE, choose_captions, find_translation, lay_over
 
-VERSION = 3
-CAPTIONS_LICENCE = "that of the captions"
+VERSION = 4
 _TOLD_PROBLEMS = 5  # on the console
-_FAR_S = 10.0  # a caption so far from all speech belongs to something else
 _NON_COMMERCIAL = "{model} is licensed {licence}: the translation may not be used commercially"
 
 
@@ -49,13 +47,16 @@ def plan(
     Raises:
         EngineUnavailableError: no engine can do it; the message has the remedies.
         CaptionError: a translation was found or given and cannot be used.
-        UsageError: unknown language, or a model that fits no engine.
+        UsageError: unknown language, a model that fits no engine, or a glossary that cannot be used.
     """
     target = parse_language(target_language)
     spoken = parse_language(source_language) if source_language else None
-    captions = _find_translation(source, target, config)
+    terms = _read_terms(config, target)
+    captions = find_translation(source, target, config)
     if captions is not None:
-        return _captions_choice(captions, target, list_engines(spoken, target, config, profile, captions))
+        statuses = list_engines(spoken, target, config, profile, captions)
+        notice = f"the glossary is not applied: {captions.name} is what a person wrote" if terms else None
+        return choose_captions(captions, target, statuses, notice)
     if spoken is not None and is_same_language(spoken, target) and config.engine in ("auto", "none"):
         reason = f"{spoken} is spoken already; the text stays as it is"
         return Choice("none", "none", (EngineStatus("none", True, reason),), notice=reason)
@@ -71,7 +72,11 @@ def plan(
         if candidates is None:
             raise EngineUnavailableError(_remedies(source, target, statuses))
         found = candidates
-    return Choice(found.name, identity(FAMILIES[found.name], found.detail), statuses, notice=_notice(found))
+    known = identity(FAMILIES[found.name], found.detail)
+    if terms:
+        text = "\n".join(f"{term.source}\t{term.target}" for term in terms)
+        known += f" glossary {hashlib.sha256(text.encode()).hexdigest()}"
+    return Choice(found.name, known, statuses, notice=_notice(found))
 
 
 def is_same_language(source: Language, target: Language) -> bool:
@@ -86,7 +91,7 @@ def list_engines(
     reason = (
         str(captions.name) if captions else f"no translation: put NAME.{target.code}.srt beside the video"
     )
-    first = EngineStatus("captions", captions is not None, reason, CAPTIONS_LICENCE, reason)
+    first = EngineStatus("captions", captions is not None, reason, LICENCE, reason)
     names = [config.engine] if config.engine in FAMILIES else list(FAMILIES)
     if config.model is not None and config.engine not in FAMILIES:
         family = family_of(config.model)
@@ -136,7 +141,7 @@ def translate(
     choice = plan(None, transcript.language, target_language, config, "auto")
     rate = None
     if choice.engine == "captions":
-        texts, engine = _from_captions(choice.inputs[0], target, transcript, context)
+        texts, engine = lay_over(choice.inputs[0], target, transcript, context)
         segments = [
             _translated(one, [Candidate(text)]) for one, text in zip(transcript.segments, texts, strict=True)
         ]
@@ -182,40 +187,6 @@ def _report(segments: Sequence[TranslatedSegment], context: StageContext) -> Non
         )
 
 
-def _from_captions(
-    path: Path, target: Language, transcript: Transcript, context: StageContext
-) -> tuple[list[str], EngineInfo]:
-    captions = read_captions(path, target.code)
-    for note in captions.notes:
-        context.notice(note)
-    segments = transcript.segments
-    near = [cue for cue in captions.cues if _distance_s(cue, segments) <= _FAR_S]
-    if not near:
-        raise CaptionError(
-            f"{captions.name} runs from {captions.cues[0].start_s:.1f} s to {captions.cues[-1].end_s:.1f} s, "
-            "where nothing is said: it belongs to another video, or is shifted"
-        )
-    if len(near) < len(captions):
-        n_far = len(captions) - len(near)
-        context.notice(
-            f"{captions.name}: {n_far} captions more than {_FAR_S:.0f} s from any speech are left out"
-        )
-    texts, covered = match_by_time(segments, near)
-    silent = [segment for segment, is_covered in zip(segments, covered, strict=True) if not is_covered]
-    if silent:
-        context.notice(
-            f"{captions.name} has no line for {len(silent)} of {len(segments)} segments, which stay silent "
-            f"(the first at {silent[0].start_s:.1f} s: {silent[0].text[:40]!r})"
-        )
-    engine = EngineInfo(
-        name="captions",
-        version=f"pysubs2 {package_version('pysubs2')}",
-        licence=CAPTIONS_LICENCE,
-        detail=captions.name,
-    )
-    return texts, engine
-
-
 def _from_model(
     choice: Choice,
     languages: tuple[Language, Language],
@@ -228,12 +199,13 @@ def _from_model(
     model = family.model_id(config.model, *languages)
     translator = machine_translation.Translator(family, model, *languages, context.device)
     texts = ["" if one.keep_original is not None else one.text for one in segments]
+    terms = _read_terms(config, languages[1])
     found = translate_texts(
         translator,
         texts,
         config.beams,
         lambda done, total: context.progress(done, total, "segments"),
-        lambda sentence: find_requirements(sentence, languages[1]),
+        lambda sentence: _require(sentence, terms, languages[1]),
     )
     chosen = choose_wordings(found, segments, languages[1].code, pace)
     n_shorter = sum(place > 0 for place in chosen)
@@ -254,36 +226,22 @@ def _from_model(
     return translated, engine
 
 
-def _find_translation(source: Path | None, target: Language, config: TranslateConfig) -> Path | None:
-    if config.engine not in ("auto", "captions"):
-        return None
-    found = config.translation or (find_sidecar(source, target.code) if source else None)
-    if found is None and config.engine == "captions":
-        beside = f"put {source.stem}.{target.code}.srt beside the video, or " if source else ""
-        raise EngineUnavailableError(f"no captions in {target}: {beside}give --translation FILE")
-    return found
+def _read_terms(config: TranslateConfig, target: Language) -> tuple[Term, ...]:
+    return choose_terms(read_glossary(config.glossary), target) if config.glossary else ()
 
 
-def _captions_choice(path: Path, target: Language, statuses: tuple[EngineStatus, ...]) -> Choice:
-    """Read the translation once, so that what is wrong with it is known before the work."""
-    try:
-        captions: Captions = read_captions(path, target.code)
-    except CaptionError as exc:
-        raise CaptionError(f"{exc}; or move it away, or name an engine with --mt") from exc
-    content = "\n".join(f"{cue.start_s} {cue.end_s} {cue.text}" for cue in captions)
-    return Choice(
-        "captions", f"captions {hashlib.sha256(content.encode()).hexdigest()}", statuses, inputs=(path,)
-    )
+def _require(sentence: str, terms: Sequence[Term], target: Language) -> list[Requirement]:
+    """Return what a translation must hold: the glossary's terms, then what is inside none of them."""
+    required = find_terms(sentence, terms)
+    others = find_requirements(sentence, target)
+    free = [o for o in others if all(o.end <= one.start or one.end <= o.start for one in required)]
+    return [*required, *free]
 
 
 def _notice(found: EngineStatus) -> str | None:
     if "NC" in found.licence and found.detail == FAMILIES[found.name].default_model:
         return _NON_COMMERCIAL.format(model=found.detail, licence=found.licence)
     return None
-
-
-def _distance_s(cue: Cue, segments: tuple[Segment, ...]) -> float:
-    return min((max(one.start_s - cue.end_s, cue.start_s - one.end_s, 0.0) for one in segments), default=0.0)
 
 
 def _remedies(source: Path | None, target: Language, statuses: tuple[EngineStatus, ...]) -> str:

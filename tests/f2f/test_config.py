@@ -98,8 +98,12 @@ def test_an_empty_file_and_an_empty_section_change_nothing(tmp_path: Path) -> No
 
 
 def test_file_names_are_relative_to_the_file(tmp_path: Path) -> None:
-    config = load_config(write(tmp_path, "transcribe: {captions: talk.srt}\nlipsync: {weights: /w/a.pth}\n"))
+    text = (
+        "transcribe: {captions: talk.srt}\ntranslate: {glossary: terms.csv}\nlipsync: {weights: /w/a.pth}\n"
+    )
+    config = load_config(write(tmp_path, text))
     assert config.transcribe.captions == tmp_path / "talk.srt"
+    assert config.translate.glossary == tmp_path / "terms.csv"
     assert config.lipsync.weights == Path("/w/a.pth")
 
 
@@ -107,6 +111,8 @@ def test_a_flag_that_names_a_file_chooses_its_engine() -> None:
     config = build_config(None, {"captions": Path("a.srt"), "translation": Path("b.srt"), "mt": None})
     assert (config.transcribe.engine, config.translate.engine) == ("captions", "captions")
     assert build_config(None, {"captions": Path("a.srt"), "asr": "whisper"}).transcribe.engine == "whisper"
+    config = build_config(None, {"glossary": Path("terms.csv")})
+    assert (config.translate.engine, config.translate.glossary) == ("auto", Path("terms.csv"))
 
 
 def test_settings_reach_every_key() -> None:

@@ -9,6 +9,7 @@ from made_results import Listener
 from tiny_translators import LESSONS, make_m2m100
 
 from f2f.config import TranslateConfig
+from f2f.engines.status import Choice
 from f2f.errors import CaptionError, EngineUnavailableError, UsageError
 from f2f.length_control import Pace
 from f2f.results import EngineInfo, Segment, Transcript
@@ -29,6 +30,29 @@ def _no_weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 @pytest.fixture(scope="module")
 def m2m100(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_m2m100(tmp_path_factory.mktemp("m2m100"))
+
+
+LONG, SHORT = "इस समय यहाँ बोलने वाले का नाम रवि है", "मैं रवि हूँ"
+TAUGHT = (
+    ("my name is ravi", LONG), ("my name is ravi", SHORT),
+    ("there are 42 pages", "यहाँ पन्ने हैं"), ("there are X1 pages", "यहाँ X1 पन्ने हैं"),
+    ("it was in 1984", "वह तब था"), ("it was in X1", "वह तब था"), ("it was in 731", "वह तब था"),
+    ("this is a graph", "यह एक चित्र है"), ("this is a ग्राफ", "यह एक ग्राफ है"),
+    ("the net is deep", "जाल गहरा है"), ("the नेटवर्क is deep", "जाल गहरा है"), ("the X1 is deep", "X1 गहरा है"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that loses numbers and terms, and knows two wordings of one sentence."""
+    return make_m2m100(tmp_path_factory.mktemp("taught"), [(one, "hi", other) for one, other in TAUGHT])
+
+
+def _said(*texts: str) -> Transcript:
+    given = _transcript()
+    pairs = zip(given.segments, texts, strict=True)
+    segments = tuple(segment.model_copy(update={"text": text}) for segment, text in pairs)
+    return given.model_copy(update={"segments": segments})
 
 
 def _transcript(language: str = "en") -> Transcript:
@@ -109,11 +133,7 @@ def test_a_model_through_the_stage(tmp_path: Path, m2m100: Path) -> None:
     assert listener.progress[-1] == (3, 3, "segments")
 
 
-def test_the_wording_that_fits_is_chosen_and_the_others_are_kept(tmp_path: Path) -> None:
-    long, short = "इस समय यहाँ बोलने वाले का नाम रवि है", "मैं रवि हूँ"
-    (tmp_path / "m2m100").mkdir()
-    lessons = [("my name is ravi", "hi", long), ("my name is ravi", "hi", short)]
-    config = TranslateConfig(model=str(make_m2m100(tmp_path / "m2m100", lessons)), beams=4)
+def test_the_wording_that_fits_is_chosen_and_the_others_are_kept(tmp_path: Path, taught: Path) -> None:
     spoken = Transcript(
         language="en",
         segments=tuple(
@@ -123,33 +143,55 @@ def test_the_wording_that_fits_is_chosen_and_the_others_are_kept(tmp_path: Path)
         engine=EngineInfo(name="captions", version="1", licence=""),
     )
     context, listener = _context(tmp_path)
+    config = TranslateConfig(model=str(taught), beams=4)
     translation = translate(spoken, "hi", config, context, Pace(guard_s=0.0))
-    assert [one.text for one in translation.segments] == [long, short, short]
-    assert short in translation.segments[0].alternatives and long in translation.segments[1].alternatives
+    assert [one.text for one in translation.segments] == [LONG, SHORT, SHORT]
+    assert SHORT in translation.segments[0].alternatives and LONG in translation.segments[1].alternatives
     assert all(one.text not in one.alternatives for one in translation.segments)
     assert translation.characters_per_s == PRIORS["hi"]
     assert any("2 of 3 segments take a shorter wording" in notice for notice in listener.notices)
 
 
-def test_numbers_that_the_model_loses_come_back_and_the_others_are_reported(tmp_path: Path) -> None:
-    (tmp_path / "m2m100").mkdir()
-    lessons = [
-        ("there are 42 pages", "hi", "यहाँ पन्ने हैं"), ("there are X1 pages", "hi", "यहाँ X1 पन्ने हैं"),
-        ("it was in 1984", "hi", "वह तब था"), ("it was in X1", "hi", "वह तब था"),
-        ("it was in 731", "hi", "वह तब था"),
-    ]  # fmt: skip
-    config = TranslateConfig(model=str(make_m2m100(tmp_path / "m2m100", lessons)), beams=2)
-    texts = ["there are 42 pages", "it was in 1984", SOURCES[1]]
-    segments = tuple(
-        one.model_copy(update={"text": text}) for one, text in zip(_transcript().segments, texts, strict=True)
-    )
+def test_numbers_that_the_model_loses_come_back_or_are_reported(tmp_path: Path, taught: Path) -> None:
     context, listener = _context(tmp_path)
-    translation = translate(_transcript().model_copy(update={"segments": segments}), "hi", config, context)
+    spoken = _said("there are 42 pages", "it was in 1984", SOURCES[1])
+    translation = translate(spoken, "hi", TranslateConfig(model=str(taught), beams=2), context)
     assert [one.text for one in translation.segments] == [
         "यहाँ 42 पन्ने हैं", "वह तब था", LESSONS[SOURCES[1]]["hi"]
     ]  # fmt: skip
     assert [one.problems for one in translation.segments] == [(), ("the number 1984 is lost",), ()]
     assert "segment 1 at 2.5 s: the number 1984 is lost" in listener.notices
+
+
+def test_the_glossary_is_kept_to(tmp_path: Path, taught: Path) -> None:
+    glossary = tmp_path / "glossary.csv"
+    glossary.write_text("source,target,language\ngraph,ग्राफ,hi\nnet,नेटवर्क,hi\npages,पृष्ठ,hi\n", "utf-8")
+    context, listener = _context(tmp_path)
+    config = TranslateConfig(model=str(taught), beams=2, glossary=glossary)
+    spoken = _said("this is a graph", "the net is deep", "there are 42 pages")
+    found = translate(spoken, "hi", config, context).segments
+    assert [one.text for one in found[:2]] == ["यह एक ग्राफ है", "नेटवर्क गहरा है"]
+    assert [one.problems for one in found[:2]] == [(), ()]
+    assert "the glossary's 'पृष्ठ' for 'pages' is lost" in found[2].problems
+    assert any("segment 2 at 6.0 s: the glossary's 'पृष्ठ'" in notice for notice in listener.notices)
+
+
+def test_the_glossary_is_part_of_the_choice(tmp_path: Path, m2m100: Path) -> None:
+    glossary = tmp_path / "glossary.csv"
+
+    def choose(text: str) -> Choice:
+        glossary.write_text(text, "utf-8")
+        return plan(None, "en", "hi", TranslateConfig(model=str(m2m100), glossary=glossary), "auto")
+
+    first = choose("graph,ग्राफ,hi\n")
+    assert choose("graph,ग्राफ,hi\ngraph,grafo,es\n").identity == first.identity  # Spanish is not concerned
+    assert choose("graph,आरेख,hi\n").identity != first.identity
+    with pytest.raises(UsageError, match="line 1: 1 columns"):
+        choose("graph\n")
+    glossary.write_text("graph,ग्राफ,hi\n", "utf-8")
+    (tmp_path / "lecture.hi.srt").write_text(HINDI, "utf-8")
+    written = plan(tmp_path / "lecture.mp4", "en", "hi", TranslateConfig(glossary=glossary), "auto")
+    assert "the glossary is not applied: lecture.hi.srt" in (written.notice or "")
 
 
 def test_what_keeps_its_sound_or_holds_no_words_is_not_translated(tmp_path: Path, m2m100: Path) -> None:
