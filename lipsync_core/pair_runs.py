@@ -16,6 +16,7 @@ from lipsync_core.errors import InvalidInputError
 from lipsync_core.metrics.face_sets import FaceSets, Frechet
 from lipsync_core.pair_scores import PairJudge, PairScore, score_pair
 from lipsync_core.pairs import Pair
+from lipsync_core.whole_files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -89,10 +90,8 @@ class PairRun:
         if features is not None:
             path = self._features_path(pair)
             path.parent.mkdir(exist_ok=True)
-            part = path.with_suffix(".part")
-            with part.open("wb") as file:
-                np.save(file, features)
-            part.replace(path)
+            with whole_file(path) as part:
+                np.save(part, features)
         if score.error is None:  # what failed is tried again next time
             line = json.dumps({"key": self.judge.key, **asdict(score)}, ensure_ascii=False)
             with (self.folder / RESULTS_FILE).open("a", encoding="utf-8") as results:

@@ -7,7 +7,6 @@ face with its frame, box and opacity, after a header line. The same patches give
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +21,7 @@ from lipsync_core.faces.geometry import GENERATOR_FACE_SIZE_PX
 from lipsync_core.faces.pasting import FacePatch
 from lipsync_core.media.ffmpeg import FfmpegFile, input_argument
 from lipsync_core.media.frames import pipe_frames
+from lipsync_core.whole_files import part_beside
 
 FORMAT = "lipsync_core patches"
 FORMAT_VERSION = 1
@@ -54,7 +54,7 @@ class PatchWriter:
         self.fps = Fraction(fps)
         self.n_patches = 0
         self._last_index = -1
-        self._table_part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part.jsonl")
+        self._table_part = part_beside(table_path(self.path))
 
     def __enter__(self) -> PatchWriter:
         size = GENERATOR_FACE_SIZE_PX

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lipsync_core.errors import InvalidInputError, MediaError
 from lipsync_core.media.ffmpeg import QUIET, failure, ffmpeg_path, input_argument
 from lipsync_core.media.probe import probe_media
+from lipsync_core.whole_files import whole_file
 
 Waveform = npt.NDArray[np.float32]  # (N,), -1...1
 PCM_SCALE = 32_768.0
@@ -71,17 +72,12 @@ def write_wav(path: Path | str, waveform: npt.NDArray[np.floating], sample_rate_
     target = Path(path)
     if waveform.ndim != 1:
         raise InvalidInputError(f"waveform has shape {waveform.shape}; write_wav takes mono (N,)")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with wave.open(str(part), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(sample_rate_hz)
-            for first in range(0, waveform.size, _BLOCK_SAMPLES):
-                file.writeframes(_to_pcm16(waveform[first : first + _BLOCK_SAMPLES]).astype("<i2").tobytes())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(target) as part, wave.open(str(part), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate_hz)
+        for first in range(0, waveform.size, _BLOCK_SAMPLES):
+            file.writeframes(_to_pcm16(waveform[first : first + _BLOCK_SAMPLES]).astype("<i2").tobytes())
 
 
 def _to_pcm16(waveform: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:

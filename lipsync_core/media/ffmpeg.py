@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO
 
 from lipsync_core.errors import MediaError, MissingModelError
+from lipsync_core.whole_files import part_beside
 
 PIPE_BYTES = 1 << 20  # what Linux lets anyone have
 TAIL_LINES = 12  # of stderr kept for error messages
@@ -227,7 +228,7 @@ class FfmpegFile(FfmpegProcess):
 
     def __init__(self, path: Path, args: Sequence[str], what: str) -> None:
         self._path = path
-        self._part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+        self._part = part_beside(path)
         super().__init__([*args, f"file:{self._part}"], what, is_fed=True)
 
     def finish(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.metrics.packages import import_optional
 from lipsync_core.metrics.videos import VideoRow
+from lipsync_core.whole_files import whole_file
 
 PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 MAX_BARS = 60
@@ -47,10 +47,9 @@ def plot_rows(rows: Sequence[VideoRow], path: Path) -> None:
         _draw_curve(figure, measured[0])
     else:
         _draw_bars(figure, measured[:MAX_BARS])
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        figure.savefig(part, dpi=120)
-        part.replace(path)
+        with whole_file(path) as part:
+            figure.savefig(part, dpi=120)
     except OSError as error:
         raise InvalidInputError(f"cannot write {path} ({error}); give a file in a folder of yours") from error
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from lipsync_core.errors import InvalidInputError
 from lipsync_core.metrics.videos import Summary, VideoRow
+from lipsync_core.whole_files import whole_file
 
 COLUMNS = {
     "lse_d": ("LSE-D", "{:.3f}"),
@@ -134,10 +135,9 @@ def write_text(target: str | Path, text: str) -> None:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return
     path = Path(target)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInputError(f"cannot write {path} ({error}); give a file in a folder of yours") from error
 

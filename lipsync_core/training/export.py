@@ -20,6 +20,7 @@ from lipsync_core.errors import CheckpointError
 from lipsync_core.models import LipSyncExpert
 from lipsync_core.models.registry import KINDS, described
 from lipsync_core.training.loop import read_checkpoint
+from lipsync_core.whole_files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +64,9 @@ def export_checkpoint(
         "seconds": str(round(progress["seconds"] + progress["earlier_seconds"])),
         **credits,
     }
-    part = out.with_suffix(".part")
-    save_file(compact_state(state), part, metadata=metadata)
-    part.chmod(0o644)  # save_file makes it private
-    part.replace(out)
+    with whole_file(out) as part:
+        save_file(compact_state(state), part, metadata=metadata)
+        part.chmod(0o644)  # save_file makes it private
     return metadata
 
 

@@ -25,6 +25,7 @@ from lipsync_core.training.config import TrainConfig, read_changes, with_values
 from lipsync_core.training.dataset import PreparedClips
 from lipsync_core.training.export import export_checkpoint, load_expert
 from lipsync_core.training.loop import CHECKPOINT_NAME, read_checkpoint, train
+from lipsync_core.training.shard_writer import write_atomically
 from lipsync_core.training.tasks import make_task
 
 logger = logging.getLogger(__name__)
@@ -188,10 +189,7 @@ def _add_to_manifest(system: System, out: Path) -> None:
             "steps": int(metadata["steps"]),
             "seconds": int(metadata["seconds"]),
         }
-    path = out / MANIFEST_NAME
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    part.replace(path)
+    write_atomically(out / MANIFEST_NAME, json.dumps(manifest, indent=1))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from lipsync_core.containers import read_metadata, refuse_impostor, sha256_of
 from lipsync_core.errors import CheckpointError, InvalidInputError, MissingModelError
 from lipsync_core.weights.registry import EMBEDDED, REGISTRY, Weights
+from lipsync_core.whole_files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -196,10 +197,9 @@ def _is_marked(path: Path, sha256: str | None) -> bool:
 def write_marker(path: Path, sha256: str | None) -> None:
     """Note beside a file that it was hashed; a read-only folder only means hashing again next time."""
     marker = _marker(path)
-    part = marker.with_name(f".{marker.name}.{os.getpid()}")
     try:
-        part.write_text(json.dumps(_facts(path, sha256)), encoding="utf-8")
-        part.replace(marker)
+        with whole_file(marker) as part:
+            part.write_text(json.dumps(_facts(path, sha256)), encoding="utf-8")
     except OSError as error:
         logger.debug("could not write %s: %s", marker, error)
 
