@@ -12,7 +12,14 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from f2f.config import EvaluateConfig, LipsyncConfig, SynthesizeConfig, TranscribeConfig, TranslateConfig
+from f2f.config import (
+    EvaluateConfig,
+    LipsyncConfig,
+    MuxConfig,
+    SynthesizeConfig,
+    TranscribeConfig,
+    TranslateConfig,
+)
 from f2f.engines.status import Choice, EngineStatus
 from f2f.errors import EngineUnavailableError
 from f2f.request import Request
@@ -119,8 +126,21 @@ def pin_evaluate(request: Request, device: str) -> Pinned[EvaluateConfig]:
 
 
 def list_statuses(request: Request, target: str | None) -> dict[str, tuple[EngineStatus, ...]]:
+def pin_mux(request: Request) -> Pinned[MuxConfig]:
+    """Choose what happens to the source's sound under the dub.
+
+    Raises:
+        EngineUnavailableError: its speech is to be removed, and what does it is not here.
+    """
+    from f2f.stages.mux import plan
+
+    config = request.config.mux
+    choice = plan(config, request.config.profile)
+    return Pinned(config.model_copy(update={"background": choice.engine}), choice)
+
+
     """Return what every engine says of itself, by stage; for ``target`` where one is given."""
-    from f2f.engines import coqui, espeak
+    from f2f.engines import demucs_separation
     from f2f.languages import find_language, parse_language
     from f2f.stages import evaluate, lipsync, transcribe, translate
 
@@ -142,3 +162,4 @@ def _statuses(plan: Callable[[], Choice]) -> tuple[EngineStatus, ...]:
         return plan().statuses
     except EngineUnavailableError as error:
         return (EngineStatus("weights", ready=False, reason=str(error)),)
+        "mux": (demucs_separation.status(config.mux.separation_model, config.profile),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -87,6 +87,14 @@ class MuxConfig(_Section):
     """Show the small visible mark; the metadata that says "synthetic" is always written."""
     copy_untouched: bool = False
     """Without the mark: copy parts without new lips bit for bit, where the source's encoding allows it."""
+    background: Literal["auto", "separate", "duck", "none"] = "auto"
+    """What happens to the source's sound under the dub; ``auto`` removes the speech where Demucs can."""
+    separation_model: str = "htdemucs"
+    """Published Demucs model, or a file of one (``.safetensors``)."""
+    duck_db: float = Field(default=20.0, ge=0, le=60)
+    """By how much the source's sound is lowered while the dub speaks, where speech is not removed."""
+    loudness_lufs: Annotated[float, Field(ge=-40, le=-8)] | Literal["source"] = -16.0
+    """Loudness of the finished sound, or ``source`` for the source's own."""
 
 
 class EvaluateConfig(_Section):

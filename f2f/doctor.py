@@ -160,6 +160,7 @@ def _choices(request: Request, source: Path | None) -> Iterator[Chosen]:
         yield _chosen("translate", target, lambda: choices.pin_translate(request, language, target))  # noqa: B023
         yield _chosen("synthesize", target, lambda: choices.pin_synthesize(request, target))  # noqa: B023
     yield _chosen("lipsync", None, lambda: choices.pin_lipsync(request, device))
+    yield _chosen("mux", None, lambda: choices.pin_mux(request))
     yield _chosen("evaluate", None, lambda: choices.pin_evaluate(request, device))
 
 

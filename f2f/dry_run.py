@@ -154,6 +154,7 @@ def _engines(request: Request, device: str) -> tuple[dict[tuple[str, str | None]
         pins["translate", target] = choices.pin_translate(request, request.source_language, target)
         pins["synthesize", target] = choices.pin_synthesize(request, target)
         pins["lipsync", target] = choices.pin_lipsync(request, device)
+        pins["mux", target] = choices.pin_mux(request)
         pins["evaluate", target] = choices.pin_evaluate(request, device)
     notices = dict.fromkeys(pin.notice for pin in pins.values() if pin.notice)
     return {place: pin.choice.engine for place, pin in pins.items()}, tuple(notices)

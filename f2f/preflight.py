@@ -140,6 +140,8 @@ def _check_engines(request: Request, targets: list[str], device: str, problems: 
     for pin in (choices.pin_lipsync, choices.pin_evaluate):
         with problems.collect():
             pin(request, device)
+    with problems.collect():
+        choices.pin_mux(request)
 
 
 def _check_room(request: Request, info: MediaInfo, problems: Problems) -> None:

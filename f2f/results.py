@@ -173,6 +173,10 @@ class FaceStretch(Result):
     n_synced: int
     """Frames in it whose lower face was generated."""
     mean_box_height_px: float
+    source_gain_db: float = 0.0
+    """Brings the source's own speech to the level of the dub."""
+    undubbed: tuple[int, ...] = ()
+    """Ids of the segments that keep the source's own sound and lips."""
 
 
 class LipRuntime(Result):
@@ -216,6 +220,23 @@ class MuxResult(Result):
     """SRT at the source's own times."""
     n_frames: int
     n_copied: int = 0
+class SoundMix(Result):
+    """What the finished sound is made of, and how loud it is (ITU-R BS.1770)."""
+
+    background: str
+    """``separate``: the source's sound without its speech; ``duck``: lowered under the dub; ``none``."""
+    separator: EngineInfo | None = None
+    """What removed the speech."""
+    duck_db: float | None = None
+    """By how much the source's sound is lowered while the dub speaks."""
+    gain_db: float
+    """By how much the whole was raised."""
+    loudness_lufs: float | None
+    """Integrated loudness; None for silence."""
+    true_peak_dbtp: float | None
+    """Before the codec; None for silence."""
+
+
     """Frames whose encoding is the source's, bit for bit."""
     duration_s: float
     size_bytes: int
@@ -230,6 +251,7 @@ class LipSyncScore(Result):
     lse_d: float
     lse_c: float
     offset_frames: int
+    sound: SoundMix | None = None
     n_windows: int
 
 

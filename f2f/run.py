@@ -186,14 +186,15 @@ class Run:
         """Write the video."""
         from f2f.stages.mux import MuxInputs, mux
 
-        config = self.request.config.mux
+        pinned = choices.pin_mux(self.request)
+        self._tell(target, pinned)
         inputs = {
             "video": shared.video.digest,
             "transcript": shared.transcript.digest,
             "translation": translation.digest,
             "fitted": fitted.digest,
             "lips": lips.digest,
-            "config": config_values(config),
+            **pinned.key,
         }
         material = MuxInputs(
             source=self.request.source,

@@ -23,7 +23,7 @@ class Tracks:
 
     Attributes:
         source: input video, whose first sound is kept and whose chapters are copied.
-        dub: mono wav.
+        dub: the finished sound, stereo.
         target_subtitles: SRT, None for no track.
         source_subtitles: SRT, None for no track.
         end_s: where the output ends; the dub is padded to here, everything is cut here.
@@ -73,8 +73,7 @@ class Tracks:
         source, target = self.source_language, self.target_language
         return [
             "-map", "1:a:0", "-map", f"2:{original.index}",
-            # Two equal channels at full level: every player fills both ears.
-            "-filter:a:0", f"pan=stereo|c0=c0|c1=c0,apad=whole_dur={self._end}",
+            "-filter:a:0", f"apad=whole_dur={self._end}", "-ar:a:0", "48000",
             "-c:a:0", "aac", "-b:a:0", f"{self.bitrate_kbps}k", "-disposition:a:0", "default",
             *_tags("a:0", target, f"{target.name} (AI-dubbed)"),
             *_original_codec(original.codec), "-disposition:a:1", "0",

@@ -12,7 +12,7 @@ from f2f.languages import parse_language
 from f2f.manifest import Job, Manifest, SegmentEntry, build_manifest
 from f2f.report.pictures import PicturePair
 from f2f.report.plot import Line, clock, plot_lse_distance
-from f2f.results import EngineInfo, FaceStretch, LipSyncScore
+from f2f.results import EngineInfo, FaceStretch, LipSyncScore, SoundMix
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -85,6 +85,8 @@ def summary_tiles(manifest: Manifest) -> list[Tile]:
         Tile("Lips replaced", f"{share:.0f} %", note=f"{manifest.lips.n_synced} of {frames} frames"),
         Tile("Segments delayed", f"{len(delayed)}", note=_delay_note([fit.delayed_s for fit in delayed])),
     ]
+    if manifest.output.sound is not None:
+        tiles.append(_sound_tile(manifest.output.sound))
     if manifest.output.overflow_s > 0:
         tiles.append(Tile("Past the end", f"{manifest.output.overflow_s:.2f} s", note="last picture stays"))
     tiles.append(
@@ -165,6 +167,17 @@ def _span(stretch: FaceStretch, frames_per_s: float) -> tuple[float, float]:
 
 def _delay_note(delays_s: Sequence[float]) -> str:
     return f"at most {max(delays_s):.2f} s" if delays_s else "every line starts with its source"
+
+
+def _sound_tile(sound: SoundMix) -> Tile:
+    if sound.separator is not None:
+        note = f"speech of the source removed by {sound.separator.name} {sound.separator.detail}"
+    elif sound.duck_db is not None:
+        note = f"sound of the source {sound.duck_db:g} dB lower under the dub"
+    else:
+        note = "without the sound of the source"
+    loudness = "silence" if sound.loudness_lufs is None else f"{sound.loudness_lufs:.1f} LUFS"
+    return Tile("Sound", loudness.replace("-", "−"), note=note)
 
 
 def _score_tile(label: str, before: float | None, after: float | None, note: str) -> Tile:

@@ -1,32 +1,33 @@
 """fit: the takes become one wav as long as the video, each at its time and tempo.
 
 Loudness: every take is brought to the level of the source's speech (RMS without pauses, held between −30
-and −16 dBFS), or as near to it as leaves its true peak at −1 dBFS. Takes are not normalised by their peaks,
-which would make short lines jump out.
+and −20 dBFS, which leaves room for the peaks), or as near to it as leaves its true peak at −1 dBFS. Takes
+are not normalised by their peaks, which would make short lines jump out.
 """
 
 from __future__ import annotations
 
 import functools
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f2f.config import FitConfig
 from f2f.fitting import FitPlan, Line, plan_fit
-from f2f.results import FittedSpeech, Placement, Speech, Take, Translation
+from f2f.results import FittedSpeech, Placement, Speech, Take, TranslatedSegment, Translation
+from f2f.sentences import spoken_text
 from f2f.stage import StageContext
 
 if TYPE_CHECKING:
     from f2f.loudness import Waveform
 
-VERSION = 1
+VERSION = 2
 SAMPLE_RATE_HZ = 48_000
 WAV_NAME = "speech.wav"
 _DEFAULT_LEVEL_DBFS = -20.0
-_LEVEL_RANGE_DBFS = (-30.0, -16.0)
+_LEVEL_RANGE_DBFS = (-30.0, -20.0)
 _PEAK_CEILING_DBFS = -1.0
 _FADE_S = 0.005
 _TAIL_S = 0.1  # of silence given to the time stretch, which otherwise loses the last samples
@@ -83,10 +84,6 @@ def fit(
         n_samples = max(n_samples, position)
     scratch.unlink(missing_ok=True)
     context.progress(len(plan.placements), len(plan.placements), "segments")
-    return _result(plan, n_samples, video_duration_s)
-
-
-def _result(plan: FitPlan, n_samples: int, video_duration_s: float) -> FittedSpeech:
     return FittedSpeech(
         wav=WAV_NAME,
         sample_rate_hz=SAMPLE_RATE_HZ,
@@ -94,7 +91,20 @@ def _result(plan: FitPlan, n_samples: int, video_duration_s: float) -> FittedSpe
         overflow_s=plan.overflow_s,
         placements=plan.placements,
         warnings=plan.warnings,
+        source_gain_db=_source_gain_db(speech),
+        undubbed=tuple(one.segment.id for one in translation.segments if _keeps_sound(one, takes)),
     )
+
+
+def _keeps_sound(one: TranslatedSegment, takes: Mapping[int, Take]) -> bool:
+    """Whether the source's own sound stays: said so, a sound or music, or the voice failed.
+
+    A segment with words but without a translation of its own is part of its neighbour's.
+    """
+    if one.segment.id in takes:
+        return False
+    is_speech = bool(spoken_text(one.segment.text))
+    return one.segment.keep_original is not None or not is_speech or bool(one.text.strip())
 
 
 def _render(take_wav: Path, take: Take, placement: Placement, stretcher: str, scratch: Path) -> Waveform:
@@ -133,9 +143,19 @@ def _has_rubberband() -> bool:
 def _target_level(speech: Speech) -> float:
     from f2f.loudness import from_dbfs
 
+    return from_dbfs(_target_dbfs(speech))
+
+
+def _target_dbfs(speech: Speech) -> float:
     level_dbfs = _DEFAULT_LEVEL_DBFS if speech.source_level_dbfs is None else speech.source_level_dbfs
     lowest, highest = _LEVEL_RANGE_DBFS
-    return from_dbfs(min(max(level_dbfs, lowest), highest))
+    return min(max(level_dbfs, lowest), highest)
+
+
+def _source_gain_db(speech: Speech) -> float:
+    """Return what makes the source's speech as loud as the dub's, so that undubbed lines do not jump."""
+    own_dbfs = speech.source_level_dbfs
+    return 0.0 if own_dbfs is None else round(_target_dbfs(speech) - own_dbfs, 2)
 
 
 def _finish(samples: Waveform, level: float) -> Waveform:

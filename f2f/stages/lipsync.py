@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lipsync_core.inference import LipSyncer, SyncedFrame
     from lipsync_core.runtime import FaceSource
 
-VERSION = 2
+VERSION = 3
 PAD_S = 0.15
 """The mouth opens before the first sound and closes after the last."""
 MERGE_GAP_S = 0.3
@@ -108,9 +108,11 @@ def lipsync(
 def speech_spans(transcript: Transcript, fitted: FittedSpeech) -> list[tuple[float, float]]:
     """Return (start_s, end_s) of all speech, the source's and the dub's.
 
-    Where only the source speaks its mouth moves without a sound in the output, so it must be replaced too.
+    Where only the source speaks its mouth moves without a sound in the output, so it must be replaced too;
+    not so in segments that keep their own sound.
     """
-    spans = [(segment.start_s, segment.end_s) for segment in transcript.segments]
+    own = [one for one in transcript.segments if one.keep_original is None and one.id not in fitted.undubbed]
+    spans = [(one.start_s, one.end_s) for one in own]
     return spans + [(placement.start_s, placement.end_s) for placement in fitted.placements]
 
 

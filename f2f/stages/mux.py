@@ -1,4 +1,4 @@
-"""mux: source frames, generated lips, mark, both sounds and subtitles in one encode."""
+"""mux: frames, generated lips, mark, dub over background, original sound and subtitles in one encode."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f2f.config import MuxConfig
+from f2f.engines.status import Choice
 from f2f.errors import StageError
 from f2f.languages import parse_language
 from f2f.mark import Mark, apply_mark, make_mark, mark_words
+from f2f.mixing import write_mix
 from f2f.results import (
     CODEC_PADDING_S,
     EngineInfo,
@@ -26,6 +28,7 @@ from f2f.results import (
     Transcript,
     Translation,
 )
+from f2f.sound_choice import Material, choose_background, plan_mix
 from f2f.stage import StageContext
 from f2f.tracks import Tracks
 
@@ -34,8 +37,8 @@ if TYPE_CHECKING:
     from lipsync_core.media import EncodeOptions
     from lipsync_core.pictures import Picture
 
-VERSION = 3
-_VIDEO_NAME, _TARGET_SRT, _SOURCE_SRT = "video.mp4", "target.srt", "source.srt"
+VERSION = 4
+_VIDEO_NAME, _TARGET_SRT, _SOURCE_SRT, _MIX_NAME = "video.mp4", "target.srt", "source.srt", "mix.flac"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class MuxInputs:
     lips_folder: Path
 
 
+def plan(config: MuxConfig, profile: str) -> Choice:
+    """Choose what happens to the source's sound under the dub; see `f2f.sound_choice.choose_background`."""
+    return choose_background(config, profile)
+
+
 def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResult:
     """Write the finished video and its subtitle files.
 
@@ -66,6 +74,7 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
 
     Raises:
         StageError: the source yields no frame any more.
+        EngineUnavailableError: speech is to be removed, and what does it is not here.
         MediaError: ffmpeg fails; nothing is left under the result's name.
     """
     from lipsync_core.media import EncodeOptions, conversion_notice, planar_layout, probe_media
@@ -73,12 +82,16 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
     fps = Fraction(inputs.video.fps)
     n_frames = inputs.video.n_frames + math.ceil(round(inputs.fitted.overflow_s * fps, 3))
     subtitles = _write_subtitles(inputs, context.folder, float(n_frames / fps))
-    tracks = _tracks(inputs, config, subtitles, n_frames / fps)
+    tracks = _tracks(inputs, config, subtitles, n_frames / fps, context.folder / _MIX_NAME)
     stream = probe_media(inputs.source).video
     if stream is None:
         raise StageError("mux", "the source holds no picture any more: was the file moved or changed?")
     if notice := conversion_notice(stream):
         context.notice(notice)
+    material = Material(
+        inputs.source, inputs.transcript, inputs.translation, inputs.fitted, inputs.fitted_folder
+    )
+    sound = write_mix(plan_mix(material, config, float(tracks.end_s), context.device), tracks.dub, context)
     options = EncodeOptions(
         crf=config.crf,
         preset=config.preset,
@@ -91,6 +104,7 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
     n_copied = _copy_untouched(inputs, config, options, n_frames, context) if config.copy_untouched else 0
     if n_copied == 0:
         _encode_all(inputs, config, options, n_frames, context)
+    tracks.dub.unlink()
     return MuxResult(
         video=_VIDEO_NAME,
         target_subtitles=subtitles.target.name if subtitles.target else None,
@@ -100,6 +114,7 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
         duration_s=float(n_frames / fps),
         size_bytes=path.stat().st_size,
         engine=_engine(config),
+        sound=sound,
     )
 
 
@@ -250,10 +265,12 @@ def _sound_end_s(source: Path, picture_end_s: Fraction) -> Fraction:
     return source_end_s if is_padding else picture_end_s
 
 
-def _tracks(inputs: MuxInputs, config: MuxConfig, subtitles: _Subtitles, picture_end_s: Fraction) -> Tracks:
+def _tracks(
+    inputs: MuxInputs, config: MuxConfig, subtitles: _Subtitles, picture_end_s: Fraction, mix: Path
+) -> Tracks:
     return Tracks(
         source=inputs.source,
-        dub=inputs.fitted_folder / inputs.fitted.wav,
+        dub=mix,
         source_language=parse_language(inputs.transcript.language),
         target_language=parse_language(inputs.translation.target_language),
         target_subtitles=subtitles.target,

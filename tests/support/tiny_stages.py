@@ -54,9 +54,8 @@ class TinyStages:
 
     def plan(self, stage: str) -> Any:
         def plan(*args: Any) -> Choice:
-            name = {"lipsync": "embedded", "evaluate": "embedded", "synthesize": "espeak"}.get(
-                stage, "captions"
-            )
+            names = {"lipsync": "embedded", "evaluate": "embedded", "synthesize": "espeak", "mux": "duck"}
+            name = names.get(stage, "captions")
             if stage == "lipsync" and args[0].engine == "none":
                 name = "none"
             status = EngineStatus(name, ready=True, reason="tiny")
@@ -146,7 +145,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> TinyStages:
     for name in names:
         monkeypatch.setattr(f"f2f.stages.{name}.{name}", getattr(tiny, name))
     monkeypatch.setattr("f2f.stages.evaluate.evaluate_source", tiny.evaluate_source)
-    for name in ("transcribe", "translate", "synthesize", "lipsync", "evaluate"):
+    for name in ("transcribe", "translate", "synthesize", "lipsync", "mux", "evaluate"):
         monkeypatch.setattr(f"f2f.stages.{name}.plan", tiny.plan(name))
     monkeypatch.setattr("f2f.preflight.check", lambda request: "cpu")
     return tiny

@@ -19,6 +19,7 @@ from f2f.stages import fit as fit_module
 from f2f.stages.fit import fit
 from lipsync_core.errors import MediaError
 from lipsync_core.media import read_wav
+from lipsync_core.media.sound import measure_loudness
 
 RATE = 48_000
 TAKE_RATE = 22_050
@@ -150,11 +151,29 @@ def test_takes_share_the_sources_level_whatever_their_own(studio: Studio) -> Non
     assert levels == pytest.approx([-23] * 3, abs=0.2)
 
 
-@pytest.mark.parametrize(("source_dbfs", "dub_dbfs"), [(-3, -16), (-50, -30), (None, -20)])
+@pytest.mark.parametrize(("source_dbfs", "dub_dbfs"), [(-3, -20), (-50, -30), (None, -20)])
 def test_level_stays_in_a_sane_range(studio: Studio, source_dbfs: float | None, dub_dbfs: float) -> None:
     studio.add(0, 1, 1)
-    _, waveform = studio.fit(1, level_dbfs=source_dbfs)
+    fitted, waveform = studio.fit(1, level_dbfs=source_dbfs)
     assert to_dbfs(speech_rms(waveform, RATE)) == pytest.approx(dub_dbfs, abs=0.2)
+    # The source's own lines are brought to the same level in the mix.
+    assert fitted.source_gain_db == (0.0 if source_dbfs is None else dub_dbfs - source_dbfs)
+
+
+def test_no_line_jumps_out(studio: Studio, tmp_path: Path) -> None:
+    """Adjacent lines of one voice are within 3 dB, whatever their own level, length and pauses."""
+    voice = np.sin(2 * np.pi * 140 * np.arange(4 * TAKE_RATE) / TAKE_RATE)
+    buzz = sum(np.sin(2 * np.pi * 140 * k * np.arange(4 * TAKE_RATE) / TAKE_RATE) / k for k in range(1, 20))
+    shapes = (0.05 * buzz, 0.3 * voice, 0.4 * buzz * (np.arange(4 * TAKE_RATE) // 4000 % 3 > 0))
+    for k, (shape, seconds) in enumerate(zip(shapes, (0.8, 4.0, 3.0), strict=True)):
+        studio.add(5 * k, 5 * k + 4.5, seconds)
+        write_wav(studio.takes_folder / f"{k + 1:04d}.wav", shape[: round(seconds * TAKE_RATE)], TAKE_RATE)
+    fitted, waveform = studio.fit(15)
+    loudness = []
+    for placement in fitted.placements:
+        write_wav(tmp_path / "line.wav", part(waveform, placement.start_s, placement.end_s), RATE)
+        loudness.append(measure_loudness(tmp_path / "line.wav").integrated_lufs)
+    assert max(loudness) - min(loudness) < 3
 
 
 def test_peaks_stay_below_the_ceiling(studio: Studio) -> None:
@@ -181,6 +200,19 @@ def test_segments_without_a_take_stay_silent_and_lend_their_time(studio: Studio)
     fitted, _ = studio.fit(5)
     assert [p.segment_id for p in fitted.placements] == [1, 3]
     assert fitted.placements[0].tempo == 1
+
+
+def test_what_is_not_dubbed_keeps_its_own_sound(studio: Studio) -> None:
+    for k in range(5):
+        studio.add(k, k + 0.9, 0.5 if k == 0 else 0)
+    texts = ["hello", "[Music]", "a song", "part of the line before", "a voice that failed"]
+    for k, text in enumerate(texts):
+        one = studio.segments[k]
+        segment = one.segment.model_copy(update={"text": text, "keep_original": "music" if k == 2 else None})
+        said = "y" if k in (0, 4) else ""
+        studio.segments[k] = one.model_copy(update={"segment": segment, "text": said})
+    fitted, _ = studio.fit(6)
+    assert fitted.undubbed == (2, 3, 5)
 
 
 def test_nothing_to_say_gives_a_silent_wav(studio: Studio) -> None:

@@ -27,6 +27,7 @@ from f2f.stages.probe import probe
 from lipsync_core.errors import LipSyncError
 from lipsync_core.inference import FacePatch, PatchWriter, paste, read_patches
 from lipsync_core.media import ffmpeg_path, probe_media, read_audio, read_frames, read_pictures
+from lipsync_core.media.sound import measure_loudness
 from lipsync_core.pictures import Yuv420Frame
 
 FAST = MuxConfig(preset="ultrafast")
@@ -111,6 +112,17 @@ def test_output_has_all_tracks_and_says_that_it_is_synthetic(tmp_path: Path) -> 
     assert complaints(output) == ""
     data = output.read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat"), "the index must be in front"
+
+
+def test_sound_is_wide_and_loud_as_it_should_be(tmp_path: Path) -> None:
+    output, result, _ = muxed(make_clip(tmp_path / "lecture.mp4", 2.0), tmp_path)
+    dub = probe_media(output).audio[0]
+    assert (dub.channels, dub.sample_rate_hz) == (2, 48_000)
+    loudness = measure_loudness(output)
+    assert loudness.integrated_lufs == pytest.approx(-16, abs=0.5)
+    assert loudness.true_peak_dbtp <= -1
+    assert result.sound is not None and result.sound.background == "duck"
+    assert result.sound.loudness_lufs == pytest.approx(loudness.integrated_lufs, abs=0.3)
 
 
 def test_subtitles_are_at_the_dub_s_and_at_the_source_s_times(tmp_path: Path) -> None:
@@ -264,7 +276,7 @@ def test_failure_leaves_no_video(tmp_path: Path) -> None:
     _, _, inputs = muxed(source, tmp_path)
     (inputs.fitted_folder / inputs.fitted.wav).write_bytes(b"no sound at all" * 100)
     context, _ = context_in(tmp_path / "again", "mux")
-    with pytest.raises(LipSyncError, match="encoding"):
+    with pytest.raises(LipSyncError, match=r"reading .*dub\.wav"):
         mux(inputs, FAST, context)
     assert not list((tmp_path / "again").rglob("*.mp4"))
 

@@ -15,16 +15,19 @@ import pytest
 from made_results import ENGINE, context_in, make_fitted, make_speech, make_transcript, make_translation
 from synthetic import ffmpeg, make_talking_face
 
-from f2f.manifest import Job, StageRecord
+from f2f.manifest import Job, StageRecord, build_manifest
+from f2f.report.page import summary_tiles
 from f2f.report.pictures import choose_moments, crop_around, read_frame
 from f2f.report.plot import Line, clock, plot_lse_distance
 from f2f.results import (
+    EngineInfo,
     Evaluation,
     FaceStretch,
     LipSyncResult,
     LipSyncScore,
     MuxResult,
     ScoreCurve,
+    SoundMix,
     VideoScore,
 )
 from f2f.stages.probe import probe
@@ -125,6 +128,32 @@ def written(job: Job, folder: Path) -> tuple[str, Page]:
     )
     text = (folder / result.html).read_text(encoding="utf-8")
     return text, Page(text)
+
+
+@pytest.mark.parametrize(
+    ("separator", "duck_db", "words"),
+    [
+        (ENGINE, None, "speech of the source removed by captions"),
+        (None, 20.0, "sound of the source 20 dB lower under the dub"),
+        (None, None, "without the sound of the source"),
+    ],
+)
+def test_report_says_what_became_of_the_source_s_sound(
+    base: Job, separator: EngineInfo | None, duck_db: float | None, words: str
+) -> None:
+    sound = SoundMix(
+        background="x",
+        separator=separator,
+        duck_db=duck_db,
+        gain_db=3,
+        loudness_lufs=-16.04,
+        true_peak_dbtp=-2,
+    )
+    muxed = base.muxed.model_copy(update={"sound": sound})
+    manifest = build_manifest(replace(base, muxed=muxed))
+    assert manifest.output.sound == sound
+    tile = next(tile for tile in summary_tiles(manifest) if tile.label == "Sound")
+    assert tile.value == "−16.0 LUFS" and words in tile.note
 
 
 def test_report_is_one_page_that_needs_nothing_else(page_of_base: tuple[str, Page, Path]) -> None:
