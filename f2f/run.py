@@ -206,7 +206,9 @@ class Run:
             lips=lips.result,
             lips_folder=lips.folder,
         )
-        return self._run("mux", target, MuxResult, inputs, lambda context: mux(material, config, context))
+        return self._run(
+            "mux", target, MuxResult, inputs, lambda context: mux(material, pinned.config, context)
+        )
 
     def evaluate_source(self, video: Stored[SourceVideo]) -> Stored[SourceScore]:
         """Measure the source."""
