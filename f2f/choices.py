@@ -140,7 +140,7 @@ def pin_mux(request: Request) -> Pinned[MuxConfig]:
 
 
     """Return what every engine says of itself, by stage; for ``target`` where one is given."""
-    from f2f.engines import demucs_separation
+    from f2f.engines import coqui, demucs_separation, espeak
     from f2f.languages import find_language, parse_language
     from f2f.stages import evaluate, lipsync, transcribe, translate
 
