@@ -7,7 +7,6 @@ left and right, 1 is full scale (and may be exceeded until the sound is written)
 from __future__ import annotations
 
 import math
-import os
 import re
 import subprocess
 from collections.abc import Generator, Sequence
@@ -28,6 +27,7 @@ from lipsync_core.media.ffmpeg import (
     run_ffmpeg,
 )
 from lipsync_core.media.probe import probe_media
+from lipsync_core.whole_files import whole_file
 
 StereoBlock = npt.NDArray[np.float32]  # (N, 2), left and right
 _SAMPLE_BYTES = 8  # of both channels
@@ -137,14 +137,9 @@ def filter_sound(source: Path | str, target: Path | str, filters: Sequence[str])
     Raises:
         MediaError: ffmpeg fails.
     """
-    path = Path(target)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     arguments = ["-i", input_argument(source), "-af", ",".join(filters), "-ar", "48000", *_FLAC]
-    try:
+    with whole_file(Path(target)) as part:
         run_ffmpeg([*arguments, f"file:{part}"], what=f"filtering {Path(source).name}")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def measure_loudness(path: Path | str, *, stream: int = 0, gain_db: float = 0.0) -> Loudness:
