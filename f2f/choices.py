@@ -22,6 +22,7 @@ from f2f.config import (
 )
 from f2f.engines.status import Choice, EngineStatus
 from f2f.errors import EngineUnavailableError
+from f2f.licence_policy import choose
 from f2f.request import Request
 from f2f.stage_call import config_values
 
@@ -61,7 +62,12 @@ def pin_transcribe(request: Request) -> Pinned[TranscribeConfig]:
     from f2f.stages.transcribe import plan
 
     config = request.config.transcribe
-    choice = plan(request.source, request.source_language, config, request.config.profile, request.targets)
+    choice = choose(
+        "transcribe", request.config.licence, config,
+        lambda own: plan(
+            request.source, request.source_language, own, request.config.profile, request.targets
+        ),
+    )  # fmt: skip
     captions = choice.inputs[0] if choice.engine == "captions" and choice.inputs else config.captions
     return Pinned(config.model_copy(update={"engine": choice.engine, "captions": captions}), choice)
 
@@ -76,7 +82,10 @@ def pin_translate(request: Request, source_language: str | None, target: str) ->
     from f2f.stages.translate import plan
 
     config = request.config.translate
-    choice = plan(request.source, source_language, target, config, request.config.profile)
+    choice = choose(
+        "translate", request.config.licence, config,
+        lambda own: plan(request.source, source_language, target, own, request.config.profile),
+    )  # fmt: skip
     translation = choice.inputs[0] if choice.engine == "captions" and choice.inputs else None
     return Pinned(config.model_copy(update={"engine": choice.engine, "translation": translation}), choice)
 
@@ -91,7 +100,9 @@ def pin_synthesize(request: Request, target: str) -> Pinned[SynthesizeConfig]:
     from f2f.stages.synthesize import plan
 
     config = request.config.synthesize
-    choice = plan(target, config, request.config.profile)
+    choice = choose(
+        "synthesize", request.config.licence, config, lambda own: plan(target, own, request.config.profile)
+    )
     return Pinned(config.model_copy(update={"engine": choice.engine}), choice)
 
 
@@ -107,25 +118,14 @@ def pin_lipsync(request: Request, device: str) -> Pinned[LipsyncConfig]:
     config = request.config.lipsync
     if not request.lipsync:
         config = config.model_copy(update={"engine": "none"})
-    choice = plan(config, request.config.profile, device)
+    choice = choose(
+        "lipsync", request.config.licence, config, lambda own: plan(own, request.config.profile, device)
+    )
     # A file of the user's own stays what it is: the stage takes the path, the key has its hash.
     pinned = config if config.weights is not None else config.model_copy(update={"engine": choice.engine})
     return Pinned(pinned, choice)
 
 
-def pin_evaluate(request: Request, device: str) -> Pinned[EvaluateConfig]:
-    """Choose the SyncNet that measures.
-
-    Raises:
-        EngineUnavailableError: its weights are not here and cannot be fetched.
-    """
-    from f2f.stages.evaluate import plan
-
-    choice = plan(request.config.evaluate, request.config.profile, device)
-    return Pinned(request.config.evaluate.model_copy(update={"syncnet": choice.engine}), choice)
-
-
-def list_statuses(request: Request, target: str | None) -> dict[str, tuple[EngineStatus, ...]]:
 def pin_mux(request: Request) -> Pinned[MuxConfig]:
     """Choose what happens to the source's sound under the dub.
 
@@ -139,20 +139,36 @@ def pin_mux(request: Request) -> Pinned[MuxConfig]:
     return Pinned(config.model_copy(update={"background": choice.engine}), choice)
 
 
+def pin_evaluate(request: Request, device: str) -> Pinned[EvaluateConfig]:
+    """Choose the SyncNet that measures.
+
+    Raises:
+        EngineUnavailableError: its weights are not here and cannot be fetched.
+    """
+    from f2f.stages.evaluate import plan
+
+    config = request.config.evaluate
+    choice = choose(
+        "evaluate", request.config.licence, config, lambda own: plan(own, request.config.profile, device)
+    )
+    return Pinned(config.model_copy(update={"syncnet": choice.engine}), choice)
+
+
+def list_statuses(request: Request, target: str | None) -> dict[str, tuple[EngineStatus, ...]]:
     """Return what every engine says of itself, by stage; for ``target`` where one is given."""
-    from f2f.engines import coqui, demucs_separation, espeak
+    from f2f.engines import demucs_separation
     from f2f.languages import find_language, parse_language
-    from f2f.stages import evaluate, lipsync, transcribe, translate
+    from f2f.stages import evaluate, lipsync, synthesize, transcribe, translate
 
     config, spoken = request.config, find_language(request.source_language)
     translated = parse_language(target or ("hi" if spoken is None or spoken.code != "hi" else "en"))
-    voice = coqui.status(target, config.synthesize.model, config.profile)
     speech = TranscribeConfig(whisper_model=config.transcribe.whisper_model)
     return {
         "transcribe": transcribe.list_engines(request.source, spoken, speech, config.profile, None),
         "translate": translate.list_engines(spoken, translated, TranslateConfig(), config.profile, None),
-        "synthesize": (voice, espeak.status(target)),
+        "synthesize": synthesize.list_engines(target, config.synthesize, config.profile),
         "lipsync": _statuses(lambda: lipsync.plan(LipsyncConfig(), config.profile, "cpu")),
+        "mux": (demucs_separation.status(config.mux.separation_model, config.profile),),
         "evaluate": _statuses(lambda: evaluate.plan(EvaluateConfig(), config.profile, "cpu")),
     }
 
@@ -162,4 +178,3 @@ def _statuses(plan: Callable[[], Choice]) -> tuple[EngineStatus, ...]:
         return plan().statuses
     except EngineUnavailableError as error:
         return (EngineStatus("weights", ready=False, reason=str(error)),)
-        "mux": (demucs_separation.status(config.mux.separation_model, config.profile),),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from f2f import errors
+from f2f.commands import models
 from f2f.session import Session
 from lipsync_core.waiting import wait_passively
 
@@ -56,6 +57,10 @@ Profile = Annotated[
     str | None,
     typer.Option(metavar="auto|embedded", help="embedded: only what is inside the packages, no downloads."),
 ]
+Licence = Annotated[
+    str | None,
+    typer.Option(metavar="any|permissive", help="permissive: pass over weights that forbid commercial use."),
+]
 Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where networks run.")]
 Json = Annotated[bool, typer.Option("--json", help="Events and result as JSON lines on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
@@ -65,13 +70,21 @@ Captions = Annotated[
 TranslationFile = Annotated[
     Path | None, typer.Option("--translation", metavar="FILE", help="Captions in the target language.")
 ]
-Asr = Annotated[str | None, typer.Option(metavar="NAME", help="auto, captions, whisper or sphinx.")]
+Asr = Annotated[
+    str | None, typer.Option(metavar="NAME", help="auto, captions, faster-whisper, whisper or sphinx.")
+]
 Mt = Annotated[str | None, typer.Option(metavar="NAME", help="auto, captions, nllb, m2m100, marian or none.")]
 Glossary = Annotated[
     Path | None, typer.Option(metavar="CSV", help="Terms to use: source term, target term, language.")
 ]
-Tts = Annotated[str | None, typer.Option(metavar="NAME", help="auto, coqui or espeak.")]
+Tts = Annotated[str | None, typer.Option(metavar="NAME", help="auto, coqui, mms or espeak.")]
 Voice = Annotated[str | None, typer.Option(metavar="NAME", help="Voice of the engine, such as hi+f2.")]
+Consent = Annotated[
+    bool | None,
+    typer.Option(
+        "--i-have-consent", help="The speakers agree that their voices are cloned.", show_default=False
+    ),
+]
 Lips = Annotated[
     str | None, typer.Option(metavar="NAME", help="auto, embedded, wav2lip, wav2lip_gan or none.")
 ]
@@ -81,6 +94,9 @@ Mark = Annotated[
         "--mark/--no-mark", help="Small visible mark that says the video is synthetic.", show_default=False
     ),
 ]
+
+
+app.add_typer(models.app, name="models")
 
 
 @app.callback(invoke_without_command=True)
@@ -107,11 +123,13 @@ def translate(  # noqa: PLR0913 - one parameter per option
     glossary: Glossary = None,
     tts: Tts = None,
     voice: Voice = None,
+    consent: Consent = None,
     lips: Lips = None,
     mark: Mark = None,
     config: ConfigFile = None,
     settings: Settings = None,
     profile: Profile = None,
+    licence: Licence = None,
     no_lipsync: Annotated[bool, typer.Option("--no-lipsync", help="Dub only; leave the picture.")] = False,
     device: Device = None,
     workdir: Workdir = None,
@@ -126,7 +144,9 @@ def translate(  # noqa: PLR0913 - one parameter per option
     """Translate a talking-face video; what is finished already is not done again."""
     flags = {
         "captions": captions, "translation": translation, "asr": asr, "mt": mt, "glossary": glossary,
-        "tts": tts, "voice": voice, "lips": lips, "mark": mark, "profile": profile, "device": device,
+        "tts": tts, "voice": voice,
+        "consent": consent, "lips": lips, "mark": mark, "profile": profile, "device": device,
+        "licence": licence,
     }  # fmt: skip
     with Session(json=json, debug=debug) as session:
         from f2f.options import build_config, build_request
@@ -155,7 +175,7 @@ def sample(
 
 
 @app.command(epilog=EXIT_CODES)
-def doctor(
+def doctor(  # noqa: PLR0913 - one parameter per option
     source: Annotated[Path | None, typer.Argument(metavar="[INPUT]", help="A video to choose for.")] = None,
     to: Annotated[
         list[str] | None, typer.Option("--to", metavar="LANG", help="Target language; repeatable.")
@@ -163,6 +183,7 @@ def doctor(
     from_: From = None,
     config: ConfigFile = None,
     profile: Profile = None,
+    licence: Licence = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -170,7 +191,7 @@ def doctor(
     with Session(json=json, debug=debug) as session:
         from f2f.options import build_config, build_request
 
-        settings = build_config(config, {"profile": profile})
+        settings = build_config(config, {"profile": profile, "licence": licence})
         request = build_request(
             source or Path("lecture.mp4"), to or [], config=settings, source_language=from_
         )

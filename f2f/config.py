@@ -15,9 +15,9 @@ class _Section(BaseModel):
 class TranscribeConfig(_Section):
     """How speech becomes text."""
 
-    engine: Literal["auto", "captions", "whisper", "sphinx"] = "auto"
+    engine: Literal["auto", "captions", "faster-whisper", "whisper", "sphinx"] = "auto"
     whisper_model: str = "small"
-    """Name of an openai-whisper model, or path of a checkpoint in its format."""
+    """Name of a Whisper model, path of a checkpoint of openai-whisper, or folder of one for CTranslate2."""
     captions: Path | None = None
     """Caption file in the source language."""
 
@@ -35,14 +35,16 @@ class TranslateConfig(_Section):
     """Width of the beam search, and so the number of wordings to choose from."""
     glossary: Path | None = None
     """CSV of terms that must be used: source term, target term, target language."""
+    runtime: Literal["auto", "torch", "ctranslate2"] = "auto"
+    """What runs the model; ``auto`` takes CTranslate2 (8-bit) on a processor where it is installed."""
 
 
 class SynthesizeConfig(_Section):
     """How text becomes speech."""
 
-    engine: Literal["auto", "coqui", "espeak"] = "auto"
+    engine: Literal["auto", "coqui", "mms", "espeak"] = "auto"
     model: str | None = None
-    """Coqui model id or local folder; None takes XTTS v2."""
+    """Coqui or MMS model id or local folder; None takes XTTS v2, or the language's own of MMS."""
     voice: str | None = None
     """espeak voice such as ``hi+f2``, or speaker name of a Coqui model; None chooses."""
     consent: bool = False
@@ -109,6 +111,8 @@ class Config(_Section):
     profile: Literal["auto", "embedded"] = "auto"
     """``embedded`` uses only what is inside the installed packages: nothing is ever downloaded."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    licence: Literal["any", "permissive"] = "any"
+    """``permissive``: the automatic choice passes over weights whose licence forbids commercial use."""
     transcribe: TranscribeConfig = TranscribeConfig()
     translate: TranslateConfig = TranslateConfig()
     synthesize: SynthesizeConfig = SynthesizeConfig()

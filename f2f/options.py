@@ -16,6 +16,7 @@ from f2f.request import Request
 CONFIG_FLAGS = {
     "profile": "profile",
     "device": "device",
+    "licence": "licence",
     "asr": "transcribe.engine",
     "captions": "transcribe.captions",
     "mt": "translate.engine",
@@ -23,6 +24,7 @@ CONFIG_FLAGS = {
     "glossary": "translate.glossary",
     "tts": "synthesize.engine",
     "voice": "synthesize.voice",
+    "consent": "synthesize.consent",
     "lips": "lipsync.engine",
     "mark": "mux.mark",
 }

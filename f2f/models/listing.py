@@ -43,23 +43,26 @@ def _state(model: Model, found: Found | None) -> str:
 
 
 def list_tables(described: Sequence[dict[str, Any]]) -> Iterator[Table | str]:
-    """Yield what to print for `describe`d models."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("model", "stage", "", "size"):
-        table.add_column(column, no_wrap=bool(column), justify="right" if column == "size" else "left")
-    for column in ("licence", "commercial use"):
-        table.add_column(column)
-    colours = {"here": "green", "inside the package": "green", "begun": "yellow"}
-    for one in described:
-        colour = colours.get(one["state"], "dim")
-        size = size_words(one["size_bytes"]) if one["size_bytes"] else ""
-        if not size and one["about_bytes"]:
-            size = f"≈ {size_words(one['about_bytes'])}"
-        table.add_row(
-            escape(one["name"]), one["stage"], f"[{colour}]{one['state']}[/]", size, escape(one["licence"]),
-            use_words(one["licence"]),
-        )  # fmt: skip
-    yield table
-    folders = dict.fromkeys(one["folder"] for one in described if one["state"] == "here")
+    """Yield what to print for `describe`d models: one table for each stage."""
+    for stage in dict.fromkeys(one["stage"] for one in described):
+        table = Table(title=f"\n{stage}", title_justify="left", box=None, pad_edge=False, show_header=False)
+        for column in ("model", "state", "size"):
+            table.add_column(column, no_wrap=True, justify="right" if column == "size" else "left")
+        table.add_column("licence", overflow="fold")
+        for one in described:
+            if one["stage"] == stage:
+                table.add_row(*_cells(one))
+        yield table
     yield "".join(f"\n{name}: {what}" for name, what in FAMILY_NAMES.items())
-    yield from folders
+    yield from dict.fromkeys(one["folder"] for one in described if one["state"] == "here")
+
+
+def _cells(one: dict[str, Any]) -> tuple[str, str, str, str]:
+    colour = {"here": "green", "inside the package": "green", "begun": "yellow"}.get(one["state"], "dim")
+    size = size_words(one["size_bytes"]) if one["size_bytes"] else ""
+    if not size and one["about_bytes"]:
+        size = f"≈ {size_words(one['about_bytes'])}"
+    licence = escape(one["licence"])
+    if one["commercial_use"] is not True:
+        licence += f" [yellow](commercial use {use_words(one['licence'])})[/]"
+    return escape(one["name"]), f"[{colour}]{one['state']}[/]", size, licence
