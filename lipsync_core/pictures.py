@@ -88,13 +88,22 @@ class Yuv420Frame:
         )
         return _to_bgr(self.y[y1:y2, x1:x2], u, v, self.colour)
 
-    def resized_bgr(self, width: int, height: int) -> BgrFrame:
-        """Return a bilinear BGR copy of another size, for detection: far cheaper than converting all."""
-        import cv2
+    def resized_bgr(self, width: int, height: int, *, averaging: bool = False) -> BgrFrame:
+        """Return a BGR copy of another size, for detection: far cheaper than converting all.
 
-        planes = (cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR) for p in self.planes())
-        y, u, v = (np.asarray(plane, np.uint8) for plane in planes)
-        return _to_bgr(y, u, v, self.colour)
+        Args:
+            width: of the copy.
+            height: of the copy.
+            averaging: see `resized`; False is bilinear at any size.
+        """
+        planes = [resized(plane, (width, height), averaging=averaging) for plane in self.planes()]
+        return _to_bgr(planes[0], planes[1], planes[2], self.colour)
+
+    def part(self, box: tuple[int, int, int, int]) -> Yuv420Frame:
+        """Return a rectangle (x1, y1, x2, y2 inside the frame, x1 and y1 even) that shares its samples."""
+        x1, y1, x2, y2 = box
+        chroma = slice(y1 // 2, (y2 + 1) // 2), slice(x1 // 2, (x2 + 1) // 2)
+        return Yuv420Frame(self.y[y1:y2, x1:x2], self.u[chroma], self.v[chroma], self.colour)
 
     def changed(self, box: tuple[int, int, int, int], before: BgrFrame, after: BgrFrame) -> Yuv420Frame:
         """Return a frame to whose rectangle the difference of two BGR pictures of it was added.
@@ -152,6 +161,19 @@ def region_bgr(picture: Picture, box: tuple[int, int, int, int]) -> BgrFrame:
         return picture.region_bgr(box)
     x1, y1, x2, y2 = box
     return picture[y1:y2, x1:x2]
+
+
+def resized(pixels: Plane, size: tuple[int, int], *, averaging: bool = True) -> Plane:
+    """Return (H, W) or (H, W, 3) uint8 in another (width, height).
+
+    Bilinear; with ``averaging`` the mean of what each pixel covers where it shrinks to less than half, since
+    bilinear interpolation then leaves pixels out.
+    """
+    import cv2
+
+    shrinks = averaging and 2 * size[0] < pixels.shape[1] and 2 * size[1] < pixels.shape[0]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
 
 
 def frame_from_bytes(data: Plane, width: int, height: int, colour: ColourSpace) -> Yuv420Frame:

@@ -24,6 +24,7 @@ STRIDE_PX = 4
 SIZE_MULTIPLE_PX = 32  # what the network's own down-sampling needs
 MAX_LINES = 480  # frames are detected on copies of at most this height
 SCORE_THRESHOLD = 0.5
+NEAR_FACE_PX = 160  # the size of faces in the training clips; boxes of larger ones are no steadier
 NMS_IOU = 0.3
 _OUTPUTS = ["537", "538", "539", "540"]  # heat map, sizes, offsets, landmarks
 
@@ -114,6 +115,7 @@ class CenterFace:
     """
 
     name = "centerface"
+    near_face_px = NEAR_FACE_PX
 
     def __init__(self, score_threshold: float = SCORE_THRESHOLD, max_lines: int = MAX_LINES) -> None:
         refuse_bad_settings(score_threshold, max_lines)

@@ -25,7 +25,7 @@ class CutDetector:
 
     def is_cut(self, picture: Picture) -> bool:
         """Return whether this frame begins a shot; true for the first frame."""
-        grey = _small_grey(picture)
+        grey = small_grey(picture)
         previous, self._previous = self._previous, grey
         if previous is None:
             return True
@@ -35,7 +35,8 @@ class CutDetector:
         return is_cut
 
 
-def _small_grey(picture: Picture) -> npt.NDArray[np.float32]:
+def small_grey(picture: Picture) -> npt.NDArray[np.float32]:
+    """Return a (32, 48) copy in grey levels 0...255, each the mean of its part of the frame."""
     import cv2
 
     size = (SMALL_WIDTH, SMALL_HEIGHT)

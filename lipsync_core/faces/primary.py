@@ -27,15 +27,27 @@ class PrimaryFace:
 
     Attributes:
         track: number of the current face; changes whenever another face is taken.
+        face: where it was when it was last seen, None before any face was taken. May be set to a more exact
+            box of the same face.
     """
 
     def __init__(self, patience_s: float, fps: float) -> None:
         self.track = 0
         self._patience_frames = patience_s * fps
         self._overtake_frames = OVERTAKE_S * fps
-        self._last: FaceBox | None = None
+        self.face: FaceBox | None = None
         self._missing_frames = 0
         self._rival_frames = 0
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the face was not there at the last update."""
+        return self.face is None or self._missing_frames > 0
+
+    @property
+    def has_rival(self) -> bool:
+        """Whether another face was more prominent at the last update, so that it may take over."""
+        return self._rival_frames > 0
 
     def update(
         self, faces: Sequence[FaceBox], width: int, height: int, n_frames: int, is_new_shot: bool
@@ -52,16 +64,16 @@ class PrimaryFace:
         smallest = max(MIN_HEIGHT_PX, MIN_HEIGHT_SHARE * height)
         candidates = [f for f in faces if f.score >= MIN_SCORE and f.height >= smallest]
         best = max(candidates, key=lambda f: prominence(f, width, height), default=None)
-        if is_new_shot or self._last is None:
+        if is_new_shot or self.face is None:
             return self._start(candidates, width, height)
-        same = [f for f in candidates if _is_same(f, self._last)]
+        same = [f for f in candidates if _is_same(f, self.face)]
         if not same:
             self._missing_frames += n_frames
             if self._missing_frames <= self._patience_frames:
                 return None
             return self._start(candidates, width, height)
         self._missing_frames = 0
-        chosen = max(same, key=lambda f: iou(f, self._last) if self._last else 0.0)
+        chosen = max(same, key=lambda f: iou(f, self.face) if self.face else 0.0)
         if best is not None and prominence(best, width, height) > OVERTAKE * prominence(
             chosen, width, height
         ):
@@ -70,12 +82,12 @@ class PrimaryFace:
                 return self._start([best], width, height)
         else:
             self._rival_frames = 0
-        self._last = chosen
+        self.face = chosen
         return chosen
 
     def _start(self, candidates: Sequence[FaceBox], width: int, height: int) -> FaceBox | None:
         """Take the most prominent face, the one followed so far with a bonus."""
-        last = self._last
+        last = self.face
 
         def weight(face: FaceBox) -> float:
             stays = last is not None and iou(face, last) > 0.5
@@ -83,8 +95,8 @@ class PrimaryFace:
 
         self.track += 1
         self._missing_frames = self._rival_frames = 0
-        self._last = max(candidates, key=weight, default=None)
-        return self._last
+        self.face = max(candidates, key=weight, default=None)
+        return self.face
 
 
 def prominence(face: FaceBox, width: int, height: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lipsync_core.faces.centerface import BatchFaceDetector, FaceBox, FaceDetector, scaled
 from lipsync_core.faces.geometry import FrameArray
-from lipsync_core.pictures import Picture, Yuv420Frame
+from lipsync_core.pictures import Picture, Yuv420Frame, resized
 
 
 def detector_view(detector: FaceDetector, picture: Picture) -> FrameArray:
@@ -48,3 +48,19 @@ def scaled_to(face: FaceBox, view: FrameArray, picture: Picture) -> FaceBox:
         return face
     sx, sy = picture.shape[1] / view.shape[1], picture.shape[0] / view.shape[0]
     return scaled(face, sx, sy)
+
+
+def resized_view(
+    picture: Picture, box: tuple[int, int, int, int] | None, size: tuple[int, int]
+) -> FrameArray:
+    """Return a frame, or a rectangle of it, as a BGR copy of another size.
+
+    Args:
+        picture: the frame.
+        box: x1, y1, x2, y2 inside the frame, x1 and y1 even; None for all of it.
+        size: (width, height) of the copy.
+    """
+    x1, y1, x2, y2 = box or (0, 0, picture.shape[1], picture.shape[0])
+    if isinstance(picture, Yuv420Frame):
+        return picture.part((x1, y1, x2, y2)).resized_bgr(*size, averaging=True)
+    return resized(picture[y1:y2, x1:x2], size)
