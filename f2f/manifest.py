@@ -7,6 +7,7 @@ from pathlib import Path
 
 from f2f.engines.status import package_version
 from f2f.languages import parse_language
+from f2f.licences_used import LicenceEntry, licences_used
 from f2f.results import (
     EngineInfo,
     Evaluation,
@@ -78,6 +79,7 @@ class SegmentEntry(Result):
     source_end_s: float
     source_text: str
     target_text: str
+    """What was said; where nothing was, the translation."""
     speaker: str | None
     voice: str | None
     """None when nothing was said for this segment."""
@@ -88,6 +90,19 @@ class SegmentEntry(Result):
     """Of the translation, one phrase each."""
     edited: tuple[str, ...] = ()
     """What a person changed in it: ``text``, ``source``, ``times``, ``speaker``, ``voice`` …"""
+    native_rate: float = 1.0
+    """Rate at which the voice itself spoke, before any stretch; 1 is its usual one."""
+    tries: int = 0
+    """How often it was said until the take that is heard; 0 when it was not."""
+
+
+class VoicesEntry(Result):
+    """On whose word whose voices were cloned."""
+
+    consent: bool
+    """The user stated, by ``--i-have-consent`` or ``synthesize.consent``, that the speakers agree."""
+    cloned: tuple[str, ...]
+    """Speakers whose own voices are heard; all others have stock voices."""
 
 
 class SourceEntry(SourceVideo):
@@ -130,9 +145,12 @@ class Manifest(Result):
     output: OutputEntry
     command: str
     segments: tuple[SegmentEntry, ...]
+    voices: VoicesEntry
     lips: LipsEntry
     metrics: Evaluation
     stages: tuple[StageRecord, ...]
+    licences: tuple[LicenceEntry, ...]
+    """Of everything that was used, in the order of the stages."""
     warnings: tuple[str, ...]
     notices: tuple[str, ...]
 
@@ -167,6 +185,7 @@ def build_manifest(job: Job) -> Manifest:
         ),
         command=job.command,
         segments=tuple(segment_entries(job)),
+        voices=VoicesEntry(consent=job.speech.consent, cloned=job.speech.cloned),
         lips=LipsEntry(
             engine=job.lips.engine,
             n_frames=job.lips.n_frames,
@@ -176,6 +195,7 @@ def build_manifest(job: Job) -> Manifest:
         ),
         metrics=job.evaluation,
         stages=job.stages,
+        licences=licences_used(job),
         warnings=all_warnings(job),
         notices=all_notices(job),
     )
@@ -183,10 +203,11 @@ def build_manifest(job: Job) -> Manifest:
 
 def segment_entries(job: Job) -> list[SegmentEntry]:
     """Join transcript, translation, takes and placements by segment id, in source order."""
-    translated: dict[int, TranslatedSegment] = {entry.segment.id: entry for entry in job.translation.segments}
+    said = job.speech.as_said(job.translation)
+    translated: dict[int, TranslatedSegment] = {entry.segment.id: entry for entry in said.segments}
     segments: dict[int, Segment] = {segment.id: segment for segment in job.transcript.segments}
     segments.update({entry.segment.id: entry.segment for entry in job.translation.segments})
-    voices = {take.segment_id: take.voice for take in job.speech.takes}
+    takes = {take.segment_id: take for take in job.speech.takes}
     placements = {placement.segment_id: placement for placement in job.fitted.placements}
     return [
         SegmentEntry(
@@ -196,11 +217,13 @@ def segment_entries(job: Job) -> list[SegmentEntry]:
             source_text=segment.text,
             target_text=translated[segment.id].text if segment.id in translated else "",
             speaker=segment.speaker,
-            voice=voices.get(segment.id),
+            voice=takes[segment.id].voice if segment.id in takes else None,
             fit=placements.get(segment.id),
             alternatives=translated[segment.id].alternatives if segment.id in translated else (),
             problems=translated[segment.id].problems if segment.id in translated else (),
             edited=translated[segment.id].edited if segment.id in translated else (),
+            native_rate=takes[segment.id].native_rate if segment.id in takes else 1.0,
+            tries=takes[segment.id].tries if segment.id in takes else 0,
         )
         for segment in sorted(segments.values(), key=lambda segment: (segment.start_s, segment.id))
     ]

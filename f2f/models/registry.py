@@ -82,7 +82,7 @@ class Model:
 def all_models() -> list[Model]:
     """Return every model with a fixed name, and those of open families (`FAMILY_NAMES`) that are here."""
     return [
-        *_whisper(), *map(_faster_whisper, _FASTER_WHISPER), _sphinx(),
+        *_whisper(), *map(_faster_whisper, _FASTER_WHISPER), _sphinx(), _silero(),
         *map(_translation, ("nllb", "m2m100")), *map(_marian, _here("Helsinki-NLP--", _MARIAN)),
         _xtts(), *map(_mms, _here("facebook--", _MMS)), _espeak(),
         *map(_core, REGISTRY.values()), _centerface(), _demucs(),
@@ -220,6 +220,11 @@ _package = partial(PackageFiles, (), None)
 def _sphinx() -> Model:
     place = _package("pocketsphinx", "pocketsphinx/model/")
     return Model("pocketsphinx-en-us", "transcribe", "sphinx", sphinx.LICENCE, place, note="English only")
+
+
+def _silero() -> Model:
+    place = _package("silero-vad", "silero_vad/data/silero_vad")
+    return Model("silero-vad", "transcribe", "silero-vad", "MIT", place, note="finds speech")
 
 
 def _espeak() -> Model:

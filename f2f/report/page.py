@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from f2f.languages import parse_language
+from f2f.licences_used import LicenceEntry, commercial_words, licences_used
 from f2f.manifest import Job, Manifest, SegmentEntry, build_manifest
 from f2f.report.pictures import PicturePair
 from f2f.report.plot import Line, clock, plot_lse_distance
@@ -32,12 +33,13 @@ class Tile:
 
 @dataclass(frozen=True)
 class EngineRow:
-    """One stage in the table of engines."""
+    """One stage in the table of engines; ``parts`` is what its engine worked with."""
 
     stage: str
     engine: EngineInfo | None
     seconds: float
     reused: bool
+    parts: tuple[LicenceEntry, ...] = ()
 
 
 def render_page(job: Job, pairs: Sequence[PicturePair]) -> str:
@@ -67,6 +69,7 @@ def render_page(job: Job, pairs: Sequence[PicturePair]) -> str:
         "rows": [_score_row("source", metrics.source.whole), _score_row("output", metrics.output.whole)],
         "reasons": _missing_reasons(manifest),
         "engines": engine_rows(job),
+        "commercial": commercial_words(manifest.licences),
         "style": (resources.files("f2f.report") / "style.css").read_text(encoding="utf-8"),
     }
     return _environment().get_template("page.html.j2").render(values)
@@ -124,7 +127,13 @@ def faceless_spans(job: Job) -> list[tuple[float, float]]:
 
 def engine_rows(job: Job) -> list[EngineRow]:
     """Return one row for each stage that ran, with its engine where it has one."""
-    return [EngineRow(one.stage, one.engine, one.seconds, one.reused) for one in job.stages]
+    used = licences_used(job)
+    rows = []
+    for one in job.stages:
+        own = one.engine.name if one.engine else ""
+        parts = tuple(entry for entry in used if entry.stage == one.stage and entry.name != own)
+        rows.append(EngineRow(one.stage, one.engine, one.seconds, one.reused, parts))
+    return rows
 
 
 def tempo_words(entry: SegmentEntry) -> str:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from f2f.config import EvaluateConfig
 from f2f.engines.status import Choice, downloads_allowed
-from f2f.engines.weights import bring_weights, plan_weights, resolve_weights, weights_engine
+from f2f.engines.weights import (
+    bring_weights,
+    detector_component,
+    plan_weights,
+    resolve_weights,
+    weights_engine,
+)
 from f2f.errors import StageError
 from f2f.results import EngineInfo, Evaluation, LipSyncScore, ScoreCurve, SourceScore, VideoScore
 from f2f.stage import StageContext
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
     from lipsync_core.scoring import SyncScore
     from lipsync_core.scoring import VideoScore as CoreVideoScore
 
-VERSION = 1
+VERSION = 2
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +74,7 @@ def _score(
     weights = resolve_weights("syncnet", config.syncnet, allow_download=downloads_allowed("auto"))
     weights = bring_weights(weights, lambda done, total: context.progress(done, total, "bytes"))
     engine = weights_engine(weights)
+    engine = engine.model_copy(update={"components": (detector_component("centerface"),)})
     if engine.notice:
         context.notice(engine.notice)
     syncnet = load_syncnet("embedded" if weights.is_embedded else weights.name, context.device)

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 
 from f2f.config import LipsyncConfig
 from f2f.engines.status import Choice, EngineStatus, downloads_allowed, package_version
-from f2f.engines.weights import bring_weights, plan_weights, resolve_weights, weights_engine
+from f2f.engines.weights import (
+    bring_weights,
+    detector_component,
+    plan_weights,
+    resolve_weights,
+    weights_engine,
+)
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.results import (
     EngineInfo,
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from lipsync_core.inference import LipSyncer, SyncedFrame
     from lipsync_core.runtime import FaceSource
 
-VERSION = 3
+VERSION = 4
 PAD_S = 0.15
 """The mouth opens before the first sound and closes after the last."""
 MERGE_GAP_S = 0.3
@@ -220,7 +226,9 @@ def _load(config: LipsyncConfig, context: StageContext) -> tuple[LipSyncer, Engi
     syncer.use_engine(config.runtime)
     engine = weights_engine(weights)
     detector = type(syncer.detector).__name__
-    return syncer, engine.model_copy(update={"detail": f"{engine.detail}; faces found by {detector}"})
+    components = (detector_component(syncer.detector.name),)
+    detail = f"{engine.detail}; faces found by {detector}"
+    return syncer, engine.model_copy(update={"detail": detail, "components": components})
 
 
 def _refuse_absent_runtime(runtime: str, device: str) -> None:

@@ -66,8 +66,9 @@ def test_manifest_survives_json_and_is_complete(job: Job) -> None:
     assert data["source"]["name"] == "lecture.mp4" and data["source"]["sha256"] == "ab" * 32
     assert data["output"] == {
         "name": "lecture.hi.mp4", "language": "hi", "duration_s": 2.2, "n_frames": 55, "size_bytes": 12_345,
-        "overflow_s": 0.2,
+        "overflow_s": 0.2, "sound": None,
     }  # fmt: skip
+    assert data["licences"][-1]["licence"] == "MIT" and data["licences"][-1]["commercial_use"] is True
     assert data["metrics"]["output"]["whole"]["lse_d"] == 7.25
     assert data["metrics"]["engine"]["name"] == "embedded"
     assert data["stages"][0] == {"stage": "probe", "seconds": 0.5, "reused": True, "engine": None}
