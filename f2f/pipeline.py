@@ -74,7 +74,7 @@ def run_target(run: Run, shared: Shared, target: str) -> tuple[TargetResults, St
     speech = run.synthesize(target, shared, translation)
     fitted = run.fit(target, shared, translation, speech)
     lips = run.lipsync(target, shared, fitted)
-    muxed = run.mux(target, shared, translation, fitted, lips)
+    muxed = run.mux(target, shared, speech.result.as_said(translation.result), fitted, lips)
     evaluation = run.evaluate(target, run.evaluate_source(shared.video), muxed)
     results = TargetResults(target, translation, speech, fitted, lips, muxed, evaluation)
     return results, run.report(shared, results)

@@ -28,7 +28,7 @@ from f2f.results import (
     Transcript,
     Translation,
 )
-from f2f.speaking_rate import RATES_FILE, read_rates
+from f2f.speaking_rate import RATES_FILE, learn_takes, read_rates
 from f2f.stage import Observer, StageContext
 from f2f.stage_call import Execute, R, StageCall, config_values, stage_version
 from f2f.takes import TakeMemory
@@ -121,18 +121,34 @@ class Run:
     def synthesize(self, target: str, shared: Shared, translation: Stored[Translation]) -> Stored[Speech]:
         """Speak it. The source counts: its sound chooses the voice, or is the voice."""
         from f2f.stages.synthesize import synthesize
+        from f2f.take_making import SpeechLimits
 
         pinned = choices.pin_synthesize(self.request, target)
         self._tell(target, pinned)
-        inputs = {"video": shared.video.digest, "translation": translation.digest, **pinned.key}
+        fit, path = self.request.config.fit, self.workspace.root / RATES_FILE
+        room = {
+            "guard_s": fit.guard_s,
+            "silent_tempo": fit.silent_tempo,
+            "min_tempo": fit.min_tempo,
+            "video_duration_s": shared.video.result.duration_s,
+        }
+        limits = SpeechLimits(**room, rates=read_rates(path))
+        inputs = {
+            "video": shared.video.digest, "translation": translation.digest, "room": room, **pinned.key
+        }  # fmt: skip
         # Speakers are named by what was heard; a person's edits of it have takes of their own.
         heard = {"video": shared.video.digest, "heard": shared.transcript.key, "target": target}
         version = stage_version("f2f.stages.synthesize")
         memory = TakeMemory(self.workspace.root, make_key("synthesize", version, {**heard, **pinned.key}))
-        return self._run(
+        stored = self._run(
             "synthesize", target, Speech, inputs,
-            lambda context: synthesize(translation.result, self.request.source, pinned.config, context, memory),
+            lambda context: synthesize(
+                translation.result, self.request.source, pinned.config, context, memory, limits
+            ),
         )  # fmt: skip
+        if not stored.reused:
+            learn_takes(path, target, stored.result.takes)
+        return stored
 
     def fit(
         self, target: str, shared: Shared, translation: Stored[Translation], speech: Stored[Speech]
@@ -179,11 +195,11 @@ class Run:
         self,
         target: str,
         shared: Shared,
-        translation: Stored[Translation],
+        said: Translation,
         fitted: Stored[FittedSpeech],
         lips: Stored[LipSyncResult],
     ) -> Stored[MuxResult]:
-        """Write the video."""
+        """Write the video; its subtitles are what was said."""
         from f2f.stages.mux import MuxInputs, mux
 
         pinned = choices.pin_mux(self.request)
@@ -191,7 +207,7 @@ class Run:
         inputs = {
             "video": shared.video.digest,
             "transcript": shared.transcript.digest,
-            "translation": translation.digest,
+            "said": [(one.segment.id, one.text) for one in said.segments],
             "fitted": fitted.digest,
             "lips": lips.digest,
             **pinned.key,
@@ -200,7 +216,7 @@ class Run:
             source=self.request.source,
             video=shared.video.result,
             transcript=shared.transcript.result,
-            translation=translation.result,
+            translation=said,
             fitted=fitted.result,
             fitted_folder=fitted.folder,
             lips=lips.result,

@@ -23,6 +23,8 @@ _VOICED = 0.6  # normalised autocorrelation
 _MIN_VOICED_FRAMES = 15
 _CLIPPED = 0.99
 _MIN_PIECE_S = 1.0
+_GUARD_S = 0.3  # diarization is seldom more exact
+_MIN_OVER_BACKGROUND = 1.5  # 3.5 dB; with less the clone sings the music along
 
 
 def pick_speech(waveform: Waveform, sample_rate_hz: int, segments: Sequence[Segment]) -> Waveform:
@@ -75,21 +77,31 @@ def judge_gender(waveform: Waveform, sample_rate_hz: int) -> Gender | None:
     return "female" if pitch_hz >= _FEMALE_FROM_HZ else "male"
 
 
-def pick_reference(waveform: Waveform, sample_rate_hz: int, segments: Sequence[Segment]) -> Waveform | None:
-    """Return the cleanest 6–15 s of the segments' speech for cloning, None when less than 6 s will do.
+def pick_reference(
+    waveform: Waveform, sample_rate_hz: int, own: Sequence[Segment], others: Sequence[Segment] = ()
+) -> Waveform | None:
+    """Return the cleanest 6–15 s of a person's speech for cloning, None when less than 6 s will do.
 
-    Clean means not clipped, and far above the noise between its own words.
+    Clean means: no sample clipped, nobody else within 0.3 s, the speech at least 1.5 times as strong (RMS) as
+    what is heard between its words, and of all that the pieces furthest above it.
+
+    Args:
+        waveform: mono, -1…1.
+        sample_rate_hz: of ``waveform``.
+        own: segments in which the person speaks.
+        others: segments in which anybody else speaks, or which are no speech.
     """
-    pieces = [_cut(waveform, sample_rate_hz, segment) for segment in segments]
-    usable = [
-        piece
-        for piece in pieces
-        if len(piece) >= _MIN_PIECE_S * sample_rate_hz and np.abs(piece).max() < _CLIPPED
-    ]
-    usable.sort(key=lambda piece: _signal_to_noise(piece, sample_rate_hz), reverse=True)
+    taken = [(one.start_s - _GUARD_S, one.end_s + _GUARD_S) for one in others]
+    usable: list[tuple[float, Waveform]] = []
+    for start_s, end_s in _without([(one.start_s, one.end_s) for one in own], taken):
+        for piece in _unclipped(waveform[round(start_s * sample_rate_hz) : round(end_s * sample_rate_hz)]):
+            if len(piece) >= _MIN_PIECE_S * sample_rate_hz:
+                usable.append((_over_background(piece, sample_rate_hz), piece))
+    usable = [one for one in usable if one[0] >= _MIN_OVER_BACKGROUND]
+    usable.sort(key=lambda one: one[0], reverse=True)
     chosen: list[Waveform] = []
     n_samples = 0
-    for piece in usable:
+    for _, piece in usable:
         if n_samples >= REFERENCE_S[0] * sample_rate_hz:
             break
         chosen.append(piece[: round(REFERENCE_S[1] * sample_rate_hz) - n_samples])
@@ -97,12 +109,29 @@ def pick_reference(waveform: Waveform, sample_rate_hz: int, segments: Sequence[S
     return np.concatenate(chosen) if n_samples >= REFERENCE_S[0] * sample_rate_hz else None
 
 
-def _signal_to_noise(piece: Waveform, sample_rate_hz: int) -> float:
-    """Return the ratio of the loud to the quiet frames' level."""
+def _without(
+    spans_s: Sequence[tuple[float, float]], taken_s: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Return what is left of ``spans_s`` outside ``taken_s``."""
+    left = list(spans_s)
+    for start_s, end_s in taken_s:
+        pieces = [((a, min(b, start_s)), (max(a, end_s), b)) for a, b in left]
+        left = [(a, b) for pair in pieces for a, b in pair if b > a]
+    return left
+
+
+def _unclipped(piece: Waveform) -> list[Waveform]:
+    """Return the stretches between clipped samples."""
+    clipped = np.flatnonzero(np.abs(piece) >= _CLIPPED)
+    return [part for part in np.split(piece, clipped) if part.size] if clipped.size else [piece]
+
+
+def _over_background(piece: Waveform, sample_rate_hz: int) -> float:
+    """Return the RMS of the speech over that of the quietest tenth of its frames, its background."""
     length = round(_FRAME_S * sample_rate_hz)
     frames = piece[: len(piece) // length * length].reshape(-1, length)
     levels = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1))
-    return float(np.percentile(levels, 90) / max(np.percentile(levels, 10), 1e-5))
+    return speech_rms(piece, sample_rate_hz) / max(float(np.percentile(levels, 10)), 1e-5)
 
 
 def _cut(waveform: Waveform, sample_rate_hz: int, segment: Segment) -> Waveform:

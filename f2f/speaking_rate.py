@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import statistics
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from f2f.languages import find_language
+from f2f.results import Take
 from f2f.workspace import write_atomically
 
 RATES_FILE = "speaking_rates.json"
@@ -108,6 +109,16 @@ def read_rates(path: Path) -> SpeakingRates:
 def write_rates(rates: SpeakingRates, path: Path) -> None:
     """Write ``rates``; the file is there whole or not at all."""
     write_atomically(path, rates.model_dump_json(indent=1))
+
+
+def learn_takes(path: Path, language: str, takes: Iterable[Take]) -> None:
+    """Add what these takes teach to the rates at ``path``."""
+    rates = learnt = read_rates(path)
+    for take in takes:
+        # What the voice itself hurried would have taken that much longer.
+        learnt = learnt.learn(language, take.voice, take.text, take.duration_s * take.native_rate)
+    if learnt != rates:
+        write_rates(learnt, path)
 
 
 def _key(language: str) -> str:

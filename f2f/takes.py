@@ -1,8 +1,8 @@
-"""Takes that were spoken before, kept in the workspace: a segment that nobody touched is not spoken again.
+"""Takes that were made before, kept in the workspace: a segment that nobody touched is not spoken again.
 
-A take is known by what was asked of the engine (text, voice, settings) and by the ``scope``: everything else
-that makes one engine sound different from another. So an edited line costs one take, and the others stay
-as they are, bit for bit.
+A take is known by what was to be said (texts, voice, speaker, time there is) and by the ``scope``: everything
+else that makes one run sound different from another. So an edited line costs one take, and the others stay
+as they are, bit for bit, whatever was learnt of the voice's speed in between.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from f2f.engines.speech import SpeakerProfile, SpeechEngine, Spoken
-from f2f.results import EngineInfo
+from pydantic import ValidationError
+
+from f2f.engines.speech import SpeakerProfile, SpeechEngine
+from f2f.results import Take, TranslatedSegment
+from f2f.take_making import MadeTake, TakeMaker
 from f2f.workspace import hash_file, make_key, write_atomically
 
 FOLDER_NAME = "takes"
@@ -34,24 +35,34 @@ class TakeMemory:
         self._folder = root / FOLDER_NAME
         self._scope = scope
 
-    def key(self, request: dict[str, Any]) -> str:
-        """Return the name of the take that ``request`` asks for."""
-        return make_key("take", 1, {"scope": self._scope, **request})
+    def key(self, one: TranslatedSegment, voice: str, speaker: SpeakerProfile, slot_s: float) -> str:
+        """Return the name of the take of a segment."""
+        wanted: dict[str, Any] = {
+            "scope": self._scope,
+            "texts": [one.text, *one.alternatives],
+            "voice": voice,
+            "speaker": speaker.index,
+            "cloned": speaker.reference is not None,
+            "take": one.take,
+            "slot_s": round(slot_s, 3),
+            "own_s": round(one.segment.end_s - one.segment.start_s, 3),
+        }
+        return make_key("take", 1, wanted)
 
-    def find(self, key: str, wav: Path) -> Spoken | None:
+    def find(self, key: str, wav: Path, segment_id: int) -> MadeTake | None:
         """Put the take of that name at ``wav``; None if there is none, or it is damaged."""
         kept = self._folder / f"{key}.wav"
         try:
             facts = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
             if hash_file(kept) != facts["sha256"]:
                 return None
-            spoken = Spoken(int(facts["n_samples"]), int(facts["sample_rate_hz"]))
+            take = Take.model_validate({**facts["take"], "wav": wav.name, "segment_id": segment_id})
             shutil.copyfile(kept, wav)
-        except (OSError, ValueError, KeyError, TypeError):
+            return MadeTake(take, tuple(facts["problems"]))
+        except (OSError, ValueError, KeyError, TypeError, ValidationError):
             return None
-        return spoken
 
-    def keep(self, key: str, wav: Path, spoken: Spoken) -> None:
+    def keep(self, key: str, wav: Path, made: MadeTake) -> None:
         """Remember the take at ``wav``; it counts once its facts are written."""
         self._folder.mkdir(parents=True, exist_ok=True)
         kept = self._folder / f"{key}.wav"
@@ -61,64 +72,37 @@ class TakeMemory:
             temporary.replace(kept)
         finally:
             temporary.unlink(missing_ok=True)
-        facts = {**asdict(spoken), "sha256": hash_file(kept)}
-        write_atomically(kept.with_suffix(".json"), json.dumps(facts))
+        facts = {"take": made.take.model_dump(), "problems": made.problems, "sha256": hash_file(kept)}
+        write_atomically(kept.with_suffix(".json"), json.dumps(facts, ensure_ascii=False))
 
 
-class RememberingEngine:
-    """A speech engine that looks a take up before it speaks.
+class RememberingMaker:
+    """Makes takes, unless they were made before.
 
     Args:
-        engine: speaks what is not known yet.
-        memory: of earlier takes.
+        maker: makes what is not known yet.
+        engine: which it speaks with.
+        memory: of earlier takes; None has none.
+        folder: where wavs go.
     """
 
-    def __init__(self, engine: SpeechEngine, memory: TakeMemory) -> None:
-        self._engine = engine
-        self._memory = memory
-        self._asked: Counter[tuple[str, str]] = Counter()
+    def __init__(
+        self, maker: TakeMaker, engine: SpeechEngine, memory: TakeMemory | None, folder: Path
+    ) -> None:
+        self._maker, self._engine, self._memory, self._folder = maker, engine, memory, folder
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
-
-    def info(self) -> EngineInfo:
-        """Return what the engine says of itself."""
-        return self._engine.info()
-
-    def choose_voice(self, speaker: SpeakerProfile) -> str:
-        """Return the engine's choice."""
-        return self._engine.choose_voice(speaker)
-
-    def say(self, text: str, speaker: SpeakerProfile, wav: Path, *manner: Any) -> Spoken:
-        """Say it as :meth:`SpeechEngine.say` does, or as it was said before.
+    def make(self, one: TranslatedSegment, speaker: SpeakerProfile, slot_s: float, name: str) -> MadeTake:
+        """Make the take as :meth:`TakeMaker.make` does, or as it was made before.
 
         Raises:
-            SpeechProblemError: this text cannot be said.
+            SpeechProblemError: it cannot be said.
         """
-        request = {
-            "text": text,
-            "voice": self._engine.choose_voice(speaker),
-            "speaker": speaker.index,
-            "take": speaker.take,
-            "cloned": speaker.reference is not None,
-            "manner": [repr(one) for one in manner],
-        }
-        # An engine that is asked the very same twice for one file wants another take.
-        asked = self._memory.key(request)
-        self._asked[asked, wav.name] += 1
-        key = self._memory.key({**request, "time": self._asked[asked, wav.name]})
-        found = self._memory.find(key, wav)
-        if found is not None:
-            return found
-        spoken = self._engine.say(text, speaker, wav, *manner)
-        self._memory.keep(key, wav, spoken)
-        return spoken
-
-    def close(self) -> None:
-        """Close the engine."""
-        self._engine.close()
-
-
-def remembering(engine: SpeechEngine, memory: TakeMemory | None) -> SpeechEngine:
-    """Return ``engine``, with a memory where there is one."""
-    return engine if memory is None else RememberingEngine(engine, memory)
+        if self._memory is None:
+            return self._maker.make(one, speaker, slot_s, name)
+        wav = self._folder / f"{name}.wav"
+        key = self._memory.key(one, self._engine.choose_voice(speaker), speaker, slot_s)
+        made = self._memory.find(key, wav, one.segment.id)
+        if made is None:
+            made = self._maker.make(one, speaker, slot_s, name)
+            self._memory.keep(key, wav, made)
+        return made

@@ -14,16 +14,18 @@ from types import TracebackType
 from typing import Any
 
 from f2f.engines.espeak_process import ANSWER_TIMEOUT_S, Worker, WorkerError
-from f2f.engines.speech import SpeakerProfile, SpeechProblemError, Spoken
+from f2f.engines.speech import Manner, SpeakerProfile, SpeechProblemError, Spoken
 from f2f.engines.status import STANDARD_INSTALL, EngineStatus, has_package
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.results import EngineInfo
+from f2f.spoken_text import NumberStyle
 
 LICENCE = "espeak-ng and its voices: GPL-3.0-or-later (run as a separate program)"
 NOTICE = (
     "espeak: a robotic formant voice, clear but not natural, and not the speaker's own; "
     "for a natural voice: pip install 'f2f[tts]' and --tts coqui"
 )
+_WORDS_PER_MINUTE = 175  # espeak-ng's usual rate
 _TIMEOUT_PER_CHARACTER_S = 0.02  # the voice needs about 0.0001 s
 
 # Tags under which espeak-ng files a language differently from BCP 47, or files several voices under one.
@@ -143,9 +145,17 @@ def _primary(languages: Mapping[str, int]) -> set[str]:
 
 
 class EspeakEngine:
-    """Speaks one language; a context manager for its worker process."""
+    """Speaks one language; a context manager for its worker process.
+
+    It reads numbers well in all its languages (Indian ones with lakh and crore, too), and alike each time.
+    """
+
+    numbers = NumberStyle.DIGITS
+    n_attempts = 1
+    has_rate = True
 
     def __init__(self, language: str, voice: str | None = None, worker: Worker | None = None) -> None:
+        self._language = language
         self._code, self._variant = resolve_voice(language, voice)
         self._worker = worker or Worker()
 
@@ -166,17 +176,22 @@ class EspeakEngine:
 
     def choose_voice(self, speaker: SpeakerProfile) -> str:
         """Return the configured voice, else one of the clear variants of the speaker's gender."""
+        if speaker.voice is not None:
+            code, variant = resolve_voice(self._language, speaker.voice)
+            return f"{code}+{variant}" if variant else code
         variants = _VARIANTS[speaker.gender] if speaker.gender else _ALTERNATING
         return f"{self._code}+{self._variant or variants[speaker.index % len(variants)]}"
 
-    def say(
-        self, text: str, speaker: SpeakerProfile, wav: Path, words_per_minute: int | None = None
-    ) -> Spoken:
+    def unsayable(self, text: str) -> str:
+        """Return nothing: it names letters that it does not know."""
+        return ""
+
+    def say(self, text: str, speaker: SpeakerProfile, wav: Path, manner: Manner = Manner()) -> Spoken:  # noqa: B008
         """Write ``text`` to ``wav`` (22,050 Hz mono, outer silence trimmed); see ``SpeechEngine.say``."""
         request: dict[str, Any] = {"op": "say", "text": text, "wav": str(wav.absolute())}
         request["voice"] = self.choose_voice(speaker)
-        if words_per_minute is not None:
-            request["words_per_minute"] = words_per_minute
+        if manner.rate != 1:
+            request["words_per_minute"] = round(_WORDS_PER_MINUTE * manner.rate)
         answer = self._ask_twice(request, ANSWER_TIMEOUT_S + _TIMEOUT_PER_CHARACTER_S * len(text))
         if not answer["ok"]:
             raise SpeechProblemError(f"espeak: {answer['error']}")

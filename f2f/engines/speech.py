@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from f2f.results import EngineInfo
+from f2f.spoken_text import NumberStyle
 
 Gender = Literal["female", "male"]
+
+NATIVE_RATES = (0.9, 1.15)
+"""How slow and how fast a voice may speak of itself, 1 being its usual rate; beyond this it sounds wrong."""
 
 
 class SpeechProblemError(Exception):
@@ -33,7 +37,7 @@ class SpeakerProfile:
     """One person who speaks in the source.
 
     Attributes:
-        index: 0 for the first to speak, 1 for the second …
+        index: says which of several fitting voices this person gets; the same for the same person always.
         gender: which kind of voice fits, judged by pitch; None when it could not be measured.
         reference: mono wav of that person's speech, only with consent to cloning.
         voice: name of the voice that somebody chose for this very line; None leaves it to the engine.
@@ -47,20 +51,51 @@ class SpeakerProfile:
     take: int = 0
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How one take is spoken.
+
+    Attributes:
+        rate: 1 is the voice's usual rate, above is faster; within ``NATIVE_RATES``.
+        attempt: 0 for the first; further ones ask for other settings (seed, temperature, shorter pieces).
+    """
+
+    rate: float = 1.0
+    attempt: int = 0
+
+
 class SpeechEngine(Protocol):
-    """An engine that has been loaded and can speak one language."""
+    """An engine that has been loaded and can speak one language.
+
+    Attributes:
+        numbers: how it wants numbers to be written.
+        n_attempts: after how many attempts its settings are exhausted; 1 where all would sound the same.
+        has_rate: it can speak faster and slower itself.
+    """
+
+    numbers: NumberStyle
+    n_attempts: int
+    has_rate: bool
 
     def info(self) -> EngineInfo:
         """Return name, version, licence and voice set."""
 
     def choose_voice(self, speaker: SpeakerProfile) -> str:
-        """Return the name of the voice for ``speaker``; the same profile always gives the same voice."""
+        """Return the name of the voice for ``speaker``; the same profile always gives the same voice.
 
-    def say(self, text: str, speaker: SpeakerProfile, wav: Path) -> Spoken:
-        """Write ``text`` as spoken by the voice for ``speaker`` to ``wav``.
+        Raises:
+            UsageError: ``speaker.voice`` does not exist.
+        """
+
+    def unsayable(self, text: str) -> str:
+        """Return the letters and digits of ``text`` that the voice would leave out, each once."""
+
+    def say(self, text: str, speaker: SpeakerProfile, wav: Path, manner: Manner = Manner()) -> Spoken:
+        """Write ``text`` as spoken by the voice for ``speaker`` to ``wav``, its outer silence trimmed.
 
         Raises:
             SpeechProblemError: this text cannot be said.
+            UsageError: ``speaker.voice`` does not exist.
         """
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DURATION_S = 25.0
 FPS = Fraction(25)
 VOICE = "en-us+f3"
-_WORDS_PER_MINUTE = 150  # a lecturer's pace
+_RATE = 150 / 175  # a lecturer's pace, of espeak's usual words per minute
 _LEAD_S, _TAIL_S = 0.6, 1.2
 _MIN_PAUSE_S = 0.5
 _SLIDE_MARGIN_S = 0.24
@@ -124,7 +124,7 @@ def _speak(scratch: Path) -> _Spoken:
     import numpy as np
 
     from f2f.engines.espeak import EspeakEngine
-    from f2f.engines.speech import SpeakerProfile, SpeechProblemError
+    from f2f.engines.speech import Manner, SpeakerProfile, SpeechProblemError
     from f2f.loudness import from_dbfs, speech_rms
     from lipsync_core.media import read_wav
 
@@ -133,7 +133,7 @@ def _speak(scratch: Path) -> _Spoken:
     with EspeakEngine("en", VOICE) as engine:
         for line in LINES:
             try:
-                engine.say(line["en"], SpeakerProfile(), scratch / "line.wav", _WORDS_PER_MINUTE)
+                engine.say(line["en"], SpeakerProfile(), scratch / "line.wav", Manner(_RATE))
             except SpeechProblemError as problem:
                 raise StageError("sample", f"the sample's voice failed: {problem}") from problem
             waveform, rate = read_wav(scratch / "line.wav")

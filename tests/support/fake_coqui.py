@@ -30,9 +30,17 @@ class FakeTTS:
         self.init["progress_bar"] = str(progress_bar)
         self.device = "cpu"
         self.calls: list[dict[str, Any]] = []
-        self.synthesizer = types.SimpleNamespace(output_sample_rate=RATE)
         self.is_multi_lingual = "xtts" in model_name or bool(model_path)
+        # What tells XTTS from VITS, and carries the speed of the latter.
+        parts = {"get_gpt_cond_latents": None} if self.is_multi_lingual else self.vits_settings()
+        self.synthesizer = types.SimpleNamespace(
+            output_sample_rate=RATE, tts_model=types.SimpleNamespace(**parts)
+        )
         FakeTTS.made.append(self)
+
+    @staticmethod
+    def vits_settings() -> dict[str, float]:
+        return {"length_scale": 1.0, "inference_noise_scale": 0.667}
 
     def to(self, device: str) -> FakeTTS:
         self.device = device
@@ -60,9 +68,11 @@ class FakeTTS:
         if language == "hi" and any(character.isdigit() for character in text):
             raise NotImplementedError("num2words does not know hi")  # idiap/coqui-ai-TTS#370
         self.calls.append(
-            {"text": text, "speaker": speaker, "language": language, "speaker_wav": speaker_wav}
+            {"text": text, "speaker": speaker, "language": language, "speaker_wav": speaker_wav, **kwargs}
         )
-        time_s = np.arange(len(text) * RATE // 20) / RATE
+        model = self.synthesizer.tts_model
+        slowness = getattr(model, "length_scale", 1) / kwargs.get("speed", 1)
+        time_s = np.arange(round(len(text) * RATE / 20 * slowness)) / RATE
         return [*(0.3 * np.sin(2 * np.pi * 200 * time_s)), *[0.0] * 10_000]  # the library pads with zeros
 
 

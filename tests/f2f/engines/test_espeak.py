@@ -18,7 +18,7 @@ import pytest
 from f2f.engines import espeak, espeak_process
 from f2f.engines.espeak import EspeakEngine, read_catalogue, resolve_voice
 from f2f.engines.espeak_process import Worker, WorkerError
-from f2f.engines.speech import SpeakerProfile, SpeechProblemError
+from f2f.engines.speech import Manner, SpeakerProfile, SpeechProblemError
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.source_speech import median_pitch_hz
 from lipsync_core.media import read_wav
@@ -116,9 +116,11 @@ def test_longer_text_takes_longer_and_pace_is_obeyed(hindi: EspeakEngine, tmp_pa
     wav = tmp_path / "a.wav"
     short = hindi.say("नमस्ते", SOMEONE, wav).duration_s
     long = hindi.say("नमस्ते " * 6, SOMEONE, wav).duration_s
-    slow = hindi.say("नमस्ते " * 6, SOMEONE, wav, words_per_minute=100).duration_s
+    slow = hindi.say("नमस्ते " * 6, SOMEONE, wav, Manner(rate=0.9)).duration_s
+    fast = hindi.say("नमस्ते " * 6, SOMEONE, wav, Manner(rate=1.15)).duration_s
     assert long > 4 * short
-    assert slow > 1.3 * long
+    assert slow / long == pytest.approx(1 / 0.9, rel=0.05)
+    assert fast / long == pytest.approx(1 / 1.15, rel=0.05)
 
 
 def test_same_text_same_samples(hindi: EspeakEngine, tmp_path: Path) -> None:
@@ -166,6 +168,12 @@ def test_speakers_get_voices_of_their_own(hindi: EspeakEngine, tmp_path: Path) -
 def test_configured_voice_speaks_for_everyone() -> None:
     with EspeakEngine("es", "+m7") as engine:
         assert {engine.choose_voice(SpeakerProfile(i, "female")) for i in range(3)} == {"es+m7"}
+
+
+def test_voice_of_one_line_goes_before_all(hindi: EspeakEngine) -> None:
+    assert hindi.choose_voice(SpeakerProfile(0, "female", voice="+m7")) == "hi+m7"
+    with pytest.raises(UsageError, match="no variant 'zz'"):
+        hindi.choose_voice(SpeakerProfile(voice="hi+zz"))
 
 
 def test_info_is_honest() -> None:
