@@ -37,6 +37,8 @@ class TranslateConfig(_Section):
     """CSV of terms that must be used: source term, target term, target language."""
     runtime: Literal["auto", "torch", "ctranslate2"] = "auto"
     """What runs the model; ``auto`` takes CTranslate2 (8-bit) on a processor where it is installed."""
+    runtime: Literal["auto", "torch", "ctranslate2"] = "auto"
+    """What runs the model; ``auto`` takes CTranslate2 (8-bit) on a processor where it is installed."""
 
 
 class SynthesizeConfig(_Section):

@@ -25,7 +25,7 @@ def resolve_device(choice: str) -> str:
     if choice == "cpu":
         return "cpu"
     if choice == "auto":
-        return next((name for name in ("cuda", "mps") if _is_possible(name) and _is_usable(name)), "cpu")
+        return next((name for name in ("cuda", "mps") if shows_signs_of(name) and _is_usable(name)), "cpu")
     if not _is_usable(choice):
         raise UsageError(
             f"device {choice!r} is not usable by PyTorch on this machine; use --device auto or cpu"
@@ -47,7 +47,8 @@ def describe_device(name: str) -> str:
     return f"{platform.machine()}, {cores} cores"
 
 
-def _is_possible(name: str) -> bool:
+def shows_signs_of(name: str) -> bool:
+    """Whether this machine may have a device ``"cuda"`` or ``"mps"``; nothing is imported to know it."""
     if name == "mps":
         return platform.system() == "Darwin" and platform.machine() == "arm64"
     return platform.system() == "Windows" or any(Path(sign).exists() for sign in _NVIDIA_SIGNS)

@@ -68,6 +68,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes a developer's model cache."""
     monkeypatch.setenv("LIPSYNC_CORE_HOME", str(tmp_path_factory.getbasetemp() / "lipsync_core_home"))
+    monkeypatch.setenv("F2F_HOME", str(tmp_path_factory.getbasetemp() / "f2f_home"))
 
 
 @pytest.fixture(scope="session")

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import copy
-import os
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from f2f.candidates import Candidate, rank
-from f2f.engines.status import STANDARD_INSTALL, package_version
+from f2f.engines.status import package_version
 from f2f.engines.translation_models import Family, local_folder
-from f2f.errors import EngineUnavailableError
+from f2f.engines.translation_tokenizer import MAX_INPUT_TOKENS, SentenceTokenizer, loading
 from f2f.languages import Language
 
-MAX_INPUT_TOKENS = 512
 _MAX_LOGITS = 1 << 25  # values of the vocabulary held at once while scoring: 128 MiB
 
 
@@ -34,12 +30,20 @@ class Translator:
     """
 
     def __init__(self, family: Family, model: str, source: Language, target: Language, device: str) -> None:
-        self._source_code, self._target_code = family.codes(source, target)
-        self._family, self._model_id, self._device = family, model, device
-        if self._source_code is None or self._target_code is None:
-            raise EngineUnavailableError(f"{family.name} cannot translate from {source} to {target}")
-        self._tokenizer, self._model = _load(family, model, device)
-        self._forced_id = self._address()
+        self._device = device
+        folder = local_folder(model, family)
+        place = str(folder) if folder else model
+        with loading(model, folder):
+            import torch
+            import transformers
+
+            self._tokenizer = SentenceTokenizer(family, place, source, target)
+            self._model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
+                place,
+                local_files_only=folder is not None,
+                dtype=torch.float16 if device == "cuda" else torch.float32,
+            )
+        self._model.to(device).eval()
 
     def nbest(self, sentences: Sequence[str], beams: int) -> list[list[Candidate]]:
         """Translate one batch of sentences; each gets up to ``beams`` different translations, best first.
@@ -50,14 +54,15 @@ class Translator:
         """
         import torch
 
-        batch = self._tokenizer(
-            [self._with_target_token(sentence) for sentence in sentences],
+        batch = self._tokenizer.library(
+            [self._tokenizer.prepare(sentence) for sentence in sentences],
             return_tensors="pt",
             padding=True,
             truncation=True,
             max_length=self._limit(MAX_INPUT_TOKENS),
         ).to(self._device)
-        options: dict[str, Any] = {} if self._forced_id is None else {"forced_bos_token_id": self._forced_id}
+        forced = self._tokenizer.target_id
+        options: dict[str, Any] = {} if forced is None else {"forced_bos_token_id": forced}
         # Translations are rarely twice as long; without a bound a model that loops writes to its limit.
         n_new = self._limit(int(2.5 * batch["input_ids"].shape[1]) + 20)
         with torch.inference_mode():
@@ -69,9 +74,7 @@ class Translator:
                 num_return_sequences=beams, do_sample=False, max_new_tokens=n_new, max_length=None, **options,
             )  # fmt: skip
             scores = self._score(heard.last_hidden_state, batch["attention_mask"], tokens, beams)
-        if self._forced_id is not None:  # older tokenizer files do not mark it as special
-            tokens = tokens.masked_fill(tokens == self._forced_id, self._tokenizer.pad_token_id)
-        texts = [text.strip() for text in self._tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+        texts = self._tokenizer.read(tokens.tolist())
         found = [Candidate(text, score) for text, score in zip(texts, scores, strict=True)]
         return [rank(found[first : first + beams]) for first in range(0, len(found), beams)]
 
@@ -84,7 +87,7 @@ class Translator:
         import torch
         from transformers.modeling_outputs import BaseModelOutput
 
-        pad, scores = self._tokenizer.pad_token_id, []
+        pad, forced, scores = self._tokenizer.library.pad_token_id, self._tokenizer.target_id, []
         n_rows = max(1, _MAX_LOGITS // (tokens.shape[1] * int(self._model.config.vocab_size)))
         for first in range(0, len(tokens), n_rows):
             rows = torch.arange(first, min(first + n_rows, len(tokens)), device=tokens.device)
@@ -95,75 +98,17 @@ class Translator:
                 decoder_input_ids=said[:, :-1],
             ).logits.float()
             labels = said[:, 1:]
-            spoken = (labels != pad) & (labels != (-1 if self._forced_id is None else self._forced_id))
+            spoken = (labels != pad) & (labels != (-1 if forced is None else forced))
             chosen = logits.log_softmax(-1).gather(-1, labels[..., None])[..., 0]
             mean = (chosen * spoken).sum(1) / spoken.sum(1).clamp(min=1)
             scores += [float(one) for one in mean]
         return scores
-
-    def _address(self) -> int | None:
-        """Tell the tokenizer the source language; return the token that forces the target language."""
-        if self._family.name == "marian":
-            return None
-        self._tokenizer.src_lang = self._source_code
-        if self._family.name == "m2m100":
-            return int(self._tokenizer.get_lang_id(self._target_code))
-        token = int(self._tokenizer.convert_tokens_to_ids(self._target_code))
-        if token == self._tokenizer.unk_token_id:
-            raise EngineUnavailableError(
-                f"{self._model_id} has no token for {self._target_code}: take another model"
-            )
-        return token
-
-    def _with_target_token(self, sentence: str) -> str:
-        """Prefix ``>>hin<<`` where one Marian model serves several target languages."""
-        codes = (
-            getattr(self._tokenizer, "supported_language_codes", ()) if self._family.name == "marian" else ()
-        )
-        wanted = [f">>{self._target_code}<<", f">>{Language(str(self._target_code)).iso639_2}<<"]
-        token = next((one for one in wanted if one in codes), None)
-        return f"{token} {sentence}" if token else sentence
 
     def _limit(self, n_tokens: int) -> int:
         positions = getattr(self._model.config, "max_position_embeddings", None) or MAX_INPUT_TOKENS
         return max(8, min(n_tokens, int(positions) - 2))
 
 
-def describe(model: str) -> str:
-    """Name model and library, for the manifest."""
-    name = Path(model).name if Path(model).expanduser().is_dir() else model
-    return f"{name} with transformers {package_version('transformers')}"
-
-
-def _load(family: Family, model: str, device: str) -> tuple[Any, Any]:
-    try:
-        import torch
-        import transformers
-    except ImportError as exc:
-        raise EngineUnavailableError(f"transformers cannot be used ({exc}): {STANDARD_INSTALL}") from exc
-    # Else transformers asks a service of the hub to convert old weights, and writes into their repository.
-    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    folder = local_folder(model, family)
-    place, is_local = (str(folder), True) if folder else (model, False)
-    quiet: Any = transformers.utils.logging
-    quiet.set_verbosity_error()
-    if is_local:
-        quiet.disable_progress_bar()
-    dtype = torch.float16 if device == "cuda" else torch.float32
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
-            tokenizer = getattr(transformers, family.tokenizer).from_pretrained(
-                place, local_files_only=is_local
-            )
-            network = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                place, local_files_only=is_local, dtype=dtype
-            )
-    except ImportError as exc:
-        raise EngineUnavailableError(f"a package for {model} is missing ({exc}): {STANDARD_INSTALL}") from exc
-    except Exception as exc:  # each of hub, tokenizer and weights reader has errors of its own
-        where = f"delete {folder} and run again" if folder else f"run hf download {model} with a network"
-        raise EngineUnavailableError(
-            f"{model} cannot be loaded ({type(exc).__name__}: {' '.join(str(exc).split())[:200]}): {where}"
-        ) from exc
-    return tokenizer, network.to(device).eval()
+def describe() -> str:
+    """Name the library, for the manifest."""
+    return f"transformers {package_version('transformers')}"

@@ -71,13 +71,17 @@ def family_of(model: str) -> str | None:
     config = Path(model).expanduser() / "config.json"
     if config.is_file():
         try:
-            kind = str(json.loads(config.read_text("utf-8")).get("model_type"))
+            kind = json.loads(config.read_text("utf-8")).get("model_type")
             about = config.with_name("tokenizer_config.json")
             tokenizer = (
                 json.loads(about.read_text("utf-8")).get("tokenizer_class", "") if about.is_file() else ""
             )
         except (OSError, ValueError):
             return None
+        if kind is None and is_converted(config.parent):  # what CTranslate2 writes names no kind
+            if config.with_name("source.spm").is_file():
+                return "marian"
+            return "m2m100" if config.with_name("vocab.json").is_file() else "nllb"
         if kind == "m2m_100":
             return "nllb" if str(tokenizer).startswith("Nllb") else "m2m100"
         return "marian" if kind == "marian" else None
@@ -167,7 +171,12 @@ def identity(family: Family, model: str) -> str:
     return f"{family.name} {folder.resolve()} {' '.join(known)}"
 
 
+def is_converted(folder: Path) -> bool:
+    """Whether ``folder`` holds a model that was converted for CTranslate2."""
+    return (folder / "model.bin").is_file() and any(folder.glob("*vocabulary.*"))
+
+
 def _is_complete(folder: Path, family: Family) -> bool:
-    has_weights = any(any(folder.glob(pattern)) for pattern in _WEIGHTS)
+    has_weights = is_converted(folder) or any(any(folder.glob(pattern)) for pattern in _WEIGHTS)
     has_vocabulary = any((folder / name).is_file() for name in family.files)
     return (folder / "config.json").is_file() and has_weights and has_vocabulary

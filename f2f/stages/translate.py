@@ -9,10 +9,10 @@ from pathlib import Path
 
 from f2f.candidates import Candidate
 from f2f.config import TranslateConfig
-from f2f.engines import machine_translation
 from f2f.engines.segment_translation import translate_texts
-from f2f.engines.status import Choice, EngineStatus, first_ready, package_version, require_ready
+from f2f.engines.status import Choice, EngineStatus, first_ready, require_ready
 from f2f.engines.translation_models import FAMILIES, family_of, identity, status
+from f2f.engines.translation_runtime import choose_runtime, describe_runtime, load_model
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.glossary import Term, choose_terms, find_terms, read_glossary
 from f2f.languages import Language, parse_language
@@ -23,7 +23,7 @@ from f2f.sentences import spoken_text
 from f2f.stage import StageContext
 from f2f.written_translation import LICENCE, choose_captions, find_translation, lay_over
 
-VERSION = 4
+VERSION = 5
 _TOLD_PROBLEMS = 5  # on the console
 _NON_COMMERCIAL = "{model} is licensed {licence}: the translation may not be used commercially"
 
@@ -73,6 +73,8 @@ def plan(
             raise EngineUnavailableError(_remedies(source, target, statuses))
         found = candidates
     known = identity(FAMILIES[found.name], found.detail)
+    if choose_runtime(config.runtime, config.model) == "ctranslate2":
+        known += " by CTranslate2 in int8"
     if terms:
         text = "\n".join(f"{term.source}\t{term.target}" for term in terms)
         known += f" glossary {hashlib.sha256(text.encode()).hexdigest()}"
@@ -197,7 +199,8 @@ def _from_model(
 ) -> tuple[list[TranslatedSegment], EngineInfo]:
     family, segments = FAMILIES[choice.engine], transcript.segments
     model = family.model_id(config.model, *languages)
-    translator = machine_translation.Translator(family, model, *languages, context.device)
+    runtime = choose_runtime(config.runtime, config.model)
+    translator = load_model(runtime, family, model, languages, context.device, context.notice)
     texts = ["" if one.keep_original is not None else one.text for one in segments]
     terms = _read_terms(config, languages[1])
     found = translate_texts(
@@ -214,11 +217,12 @@ def _from_model(
             f"{n_shorter} of {len(segments)} segments take a shorter wording than the model's best, to fit "
             "their time at a natural rate"
         )
+    name = Path(model).name if Path(model).expanduser().is_dir() else model
     engine = EngineInfo(
         name=family.name,
-        version=f"transformers {package_version('transformers')}",
+        version=describe_runtime(runtime),
         licence=family.licence if config.model is None else f"that of {model}",
-        detail=machine_translation.describe(model),
+        detail=f"{name} with {describe_runtime(runtime)}",
         notice=choice.notice,
     )
     translated = [_translated(*one) for one in zip(segments, found, chosen, strict=True)]

@@ -61,12 +61,12 @@ def test_scores_are_the_mean_log_probabilities_of_the_tokens(folders: dict[str, 
     from torch.nn.functional import cross_entropy
 
     translator = Translator(FAMILIES["nllb"], str(folders["nllb"]), EN, HI, "cpu")
-    tokenizer, network = translator._tokenizer, translator._model
+    tokenizer, network = translator._tokenizer.library, translator._model
     for source in SOURCES:
         best = translator.nbest([source], 2)[0][0]
         said = tokenizer(best.text, add_special_tokens=False)["input_ids"]
         inputs = tokenizer(source, return_tensors="pt")
-        decoder = torch.tensor([[2, translator._forced_id, *said]])
+        decoder = torch.tensor([[2, translator._tokenizer.target_id, *said]])
         with torch.inference_mode():
             logits = network(**inputs, decoder_input_ids=decoder).logits[0, 1:]
         expected = -cross_entropy(logits, torch.tensor([*said, 2])).item()
@@ -164,4 +164,4 @@ def test_identity_changes_with_the_files(folders: dict[str, Path], tmp_path: Pat
     (tmp_path / "config.json").write_text('{"a": 1}')
     assert identity(FAMILIES["nllb"], str(tmp_path)) != before
     assert identity(FAMILIES["nllb"], "facebook/nllb") == "nllb facebook/nllb"
-    assert describe(str(folders["nllb"])).startswith(folders["nllb"].name)
+    assert describe().startswith("transformers ")
