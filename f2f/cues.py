@@ -92,8 +92,12 @@ def join_texts(first: str, second: str) -> str:
     """Join two pieces of running text, with a space where the script uses them."""
     if not first or not second:
         return first or second
-    unspaced = _UNSPACED.match(first[-1]) and _UNSPACED.match(second[0])
-    return first + ("" if unspaced else " ") + second
+    return first + ("" if is_unspaced(first[-1]) and is_unspaced(second[0]) else " ") + second
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether the character's script puts no spaces between words."""
+    return bool(_UNSPACED.match(character))
 
 
 def tidy_cues(raw: Sequence[RawCue]) -> list[Cue]:
