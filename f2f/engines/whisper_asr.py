@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 import importlib.util
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from f2f.cues import Cue, clean_lines, ends_sentence, join_texts
 from f2f.engines.fetch import fetch_verified
 from f2f.engines.status import (
     STANDARD_INSTALL,
@@ -24,21 +23,15 @@ from f2f.engines.status import (
     package_version,
 )
 from f2f.errors import EngineUnavailableError, UsageError
+from f2f.speech_regions import WINDOW_S, Waveform
+from f2f.words import SpokenWord, whole_words
 
 LICENCE = "MIT"
-SAMPLE_RATE_HZ = 16_000
-# Longer files are recognised in pieces of this length, so that memory does not grow with the video.
-BLOCK_S = 120.0
-_CUT_SEARCH_S = 20.0
-_SILENCE_RMS = 1e-4  # -80 dBFS: nothing was recorded, and Whisper invents text for such stretches
-
-Waveform = npt.NDArray[np.float32]
 Progress = Callable[[float, float], None]
 
 # Thresholds are those of the paper (section 4.5); text of one window does not prompt the next, because an
 # error would then be repeated to the end (the repository's own advice against "failure loops").
-DECODING: Mapping[str, Any] = {
-    "temperature": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+_COMMON: Mapping[str, Any] = {
     "compression_ratio_threshold": 2.4,
     "logprob_threshold": -1.0,
     "no_speech_threshold": 0.6,
@@ -46,6 +39,12 @@ DECODING: Mapping[str, Any] = {
     "word_timestamps": True,
     "hallucination_silence_threshold": 2.0,
 }
+DECODINGS: tuple[Mapping[str, Any], ...] = (
+    {**_COMMON, "temperature": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)},
+    {**_COMMON, "temperature": (0.4, 0.7), "best_of": 3},
+    {**_COMMON, "temperature": (0.8, 1.0), "best_of": 3, "no_speech_threshold": None},
+)
+"""Options of ``whisper.transcribe`` by attempt."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -132,72 +131,73 @@ def load_model(model: str, device: str, progress: Progress | None = None) -> Any
         ) from exc
 
 
-def detect_language(model: Any, waveform: Waveform) -> str:
-    """Return Whisper's code of the language spoken in up to three 30 s windows spread over the recording."""
-    import torch
-    import whisper
-
-    if not model.is_multilingual:
-        return "en"
-    window = 30 * SAMPLE_RATE_HZ
-    starts = {max(0, int(share * waveform.size) - window // 2) for share in (1 / 6, 1 / 2, 5 / 6)}
-    chances: dict[str, float] = {}
-    for start in sorted(starts):
-        piece = torch.from_numpy(np.array(waveform[start : start + window], np.float32))
-        mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(piece), model.dims.n_mels)
-        _, found = model.detect_language(mel.to(model.device))
-        for code, chance in found.items():
-            chances[code] = chances.get(code, 0.0) + chance
-    return max(chances, key=lambda code: chances[code])
-
-
-def recognise(
-    model: Any,
-    waveform: Waveform,
-    language: str,
-    progress: Progress | None = None,
-    decoding: Mapping[str, Any] = DECODING,
-) -> list[Cue]:
-    """Return what is said in ``waveform``, cut at sentence ends.
+class WhisperRecogniser:
+    """Whisper in PyTorch, one window at a time.
 
     Args:
-        model: from :func:`load_model`.
-        waveform: (N,) float32 in -1...1 at 16 kHz; may be mapped from a file, it is read in blocks.
-        language: Whisper's code.
-        progress: called with seconds done and seconds in all.
-        decoding: options of ``whisper.transcribe``.
+        model: published name or checkpoint file.
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        progress: told of a download in bytes done and bytes in all.
 
     Raises:
-        UsageError: the model knows only English and another language is wanted.
+        EngineUnavailableError: package or weights are missing or damaged.
     """
-    import whisper
 
-    if not model.is_multilingual and language != "en":
-        raise UsageError(f"this Whisper model knows only English, not {language!r}: name one without '.en'")
-    cues: list[Cue] = []
-    for first, last in cut_blocks(waveform):
-        block = np.array(waveform[first:last], np.float32)
-        if block.size and float(np.sqrt(np.mean(np.square(block)))) > _SILENCE_RMS:
-            fp16 = model.device.type == "cuda"
-            found = whisper.transcribe(model, block, language=language, fp16=fp16, verbose=None, **decoding)
-            cues += [cue for segment in found["segments"] for cue in _cues(segment, first / SAMPLE_RATE_HZ)]
-        _tell(progress, last / SAMPLE_RATE_HZ, waveform.size / SAMPLE_RATE_HZ)
-    return cues
+    n_at_once = 1
+    window_s = WINDOW_S
+    n_attempts = len(DECODINGS)
+
+    def __init__(self, model: str, device: str, progress: Progress | None = None) -> None:
+        # Word times need float64, which mps lacks.
+        self._model = load_model(model, "cpu" if device == "mps" else device, progress)
+
+    def detect_language(self, sounds: Sequence[Waveform]) -> str:
+        """Return Whisper's code of the language that is spoken in all of ``sounds``."""
+        import torch
+        import whisper
+
+        if not self._model.is_multilingual:
+            return "en"
+        chances: dict[str, float] = {}
+        for sound in sounds:
+            mel = whisper.log_mel_spectrogram(
+                whisper.pad_or_trim(torch.from_numpy(sound)), self._model.dims.n_mels
+            )
+            _, found = self._model.detect_language(mel.to(self._model.device))
+            for code, chance in found.items():
+                chances[code] = chances.get(code, 0.0) + chance
+        return max(chances, key=lambda code: chances[code])
+
+    def hear(self, sounds: Sequence[Waveform], language: str, attempt: int) -> list[list[SpokenWord]]:
+        """Return the words of each window, timed from its start.
+
+        Raises:
+            UsageError: the model knows only English and another language is wanted.
+        """
+        import whisper
+
+        if not self._model.is_multilingual and language != "en":
+            raise UsageError(
+                f"this Whisper model knows only English, not {language!r}: name one without '.en'"
+            )
+        fp16 = self._model.device.type == "cuda"
+        options = {"language": language, "fp16": fp16, "verbose": None, **DECODINGS[attempt]}
+        found = (whisper.transcribe(self._model, sound, **options)["segments"] for sound in sounds)
+        return [whole_words(_pieces(segments)) for segments in found]
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        free_model(self)
 
 
-def cut_blocks(waveform: Waveform, block_s: float = BLOCK_S) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) samples of blocks of at most ``block_s``, cut where it is quietest near the end."""
-    frame = SAMPLE_RATE_HZ // 5
-    size, reach = int(block_s * SAMPLE_RATE_HZ), int(min(_CUT_SEARCH_S, block_s / 2) * SAMPLE_RATE_HZ)
-    first = 0
-    while waveform.size - first > size:
-        tail = np.array(waveform[first + size - reach : first + size], np.float32)
-        energy = np.square(tail[: tail.size // frame * frame]).reshape(-1, frame).sum(axis=1)
-        last = first + size - reach + int(energy.argmin()) * frame + frame // 2
-        yield first, last
-        first = last
-    if waveform.size > first:
-        yield first, waveform.size
+def free_model(owner: Any) -> None:
+    """Drop ``owner._model`` and give its memory back, on a graphics processor too."""
+    import torch
+
+    owner._model = None
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def describe(model: str) -> str:
@@ -210,32 +210,15 @@ def _tell(progress: Progress | None, done: float, total: float | None) -> None:
         progress(done, total)
 
 
-def _cues(segment: Mapping[str, Any], offset_s: float) -> list[Cue]:
-    """Cut one of Whisper's segments where a sentence ends, by the times of its words."""
-    words = [word for word in segment.get("words") or () if word["word"].strip()]
-    if not words:
-        chance = float(np.exp(min(0.0, segment["avg_logprob"])))
-        words = [
-            {"word": segment["text"], "start": segment["start"], "end": segment["end"], "probability": chance}
+def _pieces(segments: Iterable[Mapping[str, Any]]) -> list[SpokenWord]:
+    """Return what Whisper calls words; a segment without any (too short to align) is one piece."""
+    pieces: list[SpokenWord] = []
+    for segment in segments:
+        words = segment.get("words") or (
+            {**segment, "word": segment["text"], "probability": np.exp(min(0.0, segment["avg_logprob"]))},
+        )
+        pieces += [
+            SpokenWord(float(one["start"]), float(one["end"]), one["word"], float(one["probability"]))
+            for one in words
         ]
-    cues: list[Cue] = []
-    begin = 0
-    for i, word in enumerate(words):
-        if i + 1 < len(words) and not ends_sentence(word["word"]):
-            continue
-        part, begin = words[begin : i + 1], i + 1
-        text = _text(part)
-        start_s, end_s = float(part[0]["start"]) + offset_s, float(part[-1]["end"]) + offset_s
-        if text and end_s > start_s:
-            confidence = float(np.mean([one["probability"] for one in part]))
-            cues.append(Cue(start_s, end_s, text, confidence=confidence))
-    return cues
-
-
-def _text(words: list[Mapping[str, Any]]) -> str:
-    """Return the spoken text; Whisper's words bring their own leading spaces, and notes such as "[Music]"."""
-    lines, _ = clean_lines("".join(word["word"] for word in words))
-    text = ""
-    for line in lines:
-        text = join_texts(text, line)
-    return text
+    return pieces

@@ -1,23 +1,41 @@
-"""Speech to text: captions where there are some, else Whisper, else PocketSphinx for English."""
+"""Speech to text: captions where there are some, else Whisper, else PocketSphinx for English.
+
+A recogniser hears only where a voice is; what it then says is cut into sentences, and text that nobody said
+is marked.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from f2f import speech_regions
 from f2f.config import TranscribeConfig
-from f2f.cues import Cue, join_texts, segments_from_cues
-from f2f.engines import sphinx, whisper_asr
+from f2f.cues import segments_from_cues
+from f2f.doubts import describe_kept, keep_doubtful
+from f2f.engines import sphinx
+from f2f.engines.recogniser import Recogniser
+from f2f.engines.recognisers import (
+    WHISPERS,
+    load_recogniser,
+    recogniser_identity,
+    recogniser_info,
+    recogniser_statuses,
+)
 from f2f.engines.status import Choice, EngineStatus, package_version, require_ready
 from f2f.errors import CaptionError, EngineUnavailableError, UsageError
+from f2f.hearing import hear
 from f2f.languages import Language, find_language, parse_language
-from f2f.results import EngineInfo, Segment, SourceVideo, Transcript
+from f2f.resegment import resegment
+from f2f.results import EngineInfo, SourceVideo, Transcript
 from f2f.source_captions import audio_language, choose_captions, load_captions
 from f2f.stage import StageContext
 
-VERSION = 1
+VERSION = 2
 CAPTIONS_LICENCE = "that of the captions"
 
 
@@ -54,8 +72,9 @@ def plan(
     if config.engine != "auto":
         require_ready(by_name[config.engine])
         return _choice(config.engine, config, statuses)
-    if by_name["whisper"].ready:
-        return _choice("whisper", config, statuses)
+    for name in WHISPERS:
+        if by_name[name].ready and not (name == "faster-whisper" and by_name[name].needs_download):
+            return _choice(name, config, statuses, notice=f"speech is recognised by {by_name[name].detail}")
     if by_name["sphinx"].ready and (language or audio_language(source)) is not None:
         return _choice("sphinx", config, statuses)
     raise EngineUnavailableError(_remedies(source, language, by_name))
@@ -74,15 +93,15 @@ def list_engines(
     if captions is None:
         reason = f"no captions: put {name} beside the video or give --captions FILE"
     captions_status = EngineStatus("captions", captions is not None, reason, CAPTIONS_LICENCE, name)
-    code = language.whisper if language else None
-    whisper = whisper_asr.status(config.whisper_model, profile, code)
-    is_own_file = Path(config.whisper_model).expanduser().is_file()
-    if language is not None and code is None:
-        whisper = replace(whisper, ready=False, reason=f"does not know {language}")
-    elif profile == "embedded" and config.engine == "auto" and not is_own_file:
+    spoken = recogniser_statuses(config.whisper_model, profile, language)
+    is_own = Path(config.whisper_model).expanduser().exists()
+    if profile == "embedded" and config.engine == "auto" and not is_own:
         reason = "profile embedded uses only what is inside the installed packages"
-        whisper = replace(whisper, ready=False, reason=reason)
-    return captions_status, whisper, sphinx.status(language or audio_language(source))
+        spoken = tuple(
+            replace(one, ready=False, reason=reason) if one.name in WHISPERS and one.ready else one
+            for one in spoken
+        )
+    return captions_status, *spoken
 
 
 def transcribe(
@@ -105,9 +124,7 @@ def transcribe(
     spoken = parse_language(language) if language else None
     if choice.engine == "captions":
         return _from_captions(choice.inputs[0], source, spoken, video, context)
-    if choice.engine == "whisper":
-        return _from_whisper(source, spoken, config, context)
-    return _from_sphinx(source, spoken, context)
+    return _from_sound(choice.engine, source, spoken, config, context)
 
 
 def _from_captions(
@@ -137,69 +154,57 @@ def _from_captions(
     return Transcript(language=language.code, segments=segments, engine=engine)
 
 
-def _from_whisper(
-    source: Path, spoken: Language | None, config: TranscribeConfig, context: StageContext
+def _from_sound(
+    name: str, source: Path, spoken: Language | None, config: TranscribeConfig, context: StageContext
 ) -> Transcript:
     from lipsync_core.media import read_audio
 
-    model = whisper_asr.load_model(
-        config.whisper_model,
-        context.device if context.device != "mps" else "cpu",  # its word times need float64, which mps lacks
-        lambda done, total: context.progress(done / 1e6, total / 1e6, "MB"),
+    waveform = read_audio(source, speech_regions.SAMPLE_RATE_HZ)
+    regions = speech_regions.find_speech(waveform)
+    if not regions:
+        raise UsageError(_nothing_said(source))
+    load = partial(load_recogniser, name, config.whisper_model, context.device)
+    with closing(load(lambda done, total: context.progress(done, total, "MB"))) as recogniser:
+        windows = speech_regions.plan_windows(waveform, regions, recogniser.window_s)
+        code = _language_code(name, spoken, recogniser, [window.cut(waveform) for window in _spread(windows)])
+        language = spoken or find_language(code) or parse_language(code)
+        if spoken is None:
+            context.notice(f"{name} hears {language}; say otherwise with --from LANG")
+        heard = hear(
+            recogniser, waveform, windows, code, lambda done, total: context.progress(done, total, "s")
+        )
+    if heard.n_repeated:
+        context.notice(
+            f"{heard.n_repeated} of {len(windows)} stretches came out badly and were recognised again with "
+            "other settings"
+        )
+    segments = keep_doubtful(resegment(heard.words), regions)
+    for line in describe_kept(segments):
+        context.notice(line)
+    if all(one.keep_original for one in segments):
+        raise UsageError(_nothing_said(source))
+    return Transcript(
+        language=language.code, segments=segments, engine=recogniser_info(name, config.whisper_model)
     )
-    waveform = read_audio(source, whisper_asr.SAMPLE_RATE_HZ)
-    code = spoken.whisper if spoken else whisper_asr.detect_language(model, waveform)
-    if code is None:
-        raise UsageError(f"Whisper does not know {spoken}: give captions with --captions FILE")
-    cues = whisper_asr.recognise(
-        model, waveform, code, lambda done, total: context.progress(done, total, "s")
-    )
-    language = spoken or find_language(code) or parse_language(code)
+
+
+def _language_code(
+    name: str,
+    spoken: Language | None,
+    recogniser: Recogniser,
+    sounds: Sequence[speech_regions.Waveform],
+) -> str:
     if spoken is None:
-        context.notice(f"Whisper hears {language}; say otherwise with --from LANG")
-    engine = EngineInfo(
-        name="whisper",
-        version=package_version("openai-whisper"),
-        licence=whisper_asr.LICENCE,
-        detail=whisper_asr.describe(config.whisper_model),
-    )
-    return Transcript(language=language.code, segments=_spoken_segments(cues, source), engine=engine)
+        return recogniser.detect_language(sounds)
+    if name != "sphinx" and spoken.whisper is None:
+        raise UsageError(f"Whisper does not know {spoken}: give captions with --captions FILE")
+    return spoken.whisper or spoken.primary
 
 
-def _from_sphinx(source: Path, spoken: Language | None, context: StageContext) -> Transcript:
-    from lipsync_core.media import read_audio
-
-    waveform = read_audio(source, sphinx.SAMPLE_RATE_HZ)
-    cues = sphinx.recognise(waveform, lambda done, total: context.progress(done, total, "s"))
-    engine = EngineInfo(
-        name="sphinx",
-        version=package_version("pocketsphinx"),
-        licence=sphinx.LICENCE,
-        detail=sphinx.describe(),
-        notice=sphinx.NOTICE,
-    )
-    # Its cues end at pauses, not at full stops, and are complete as they are.
-    segments = tuple(
-        Segment(id=i, start_s=round(cue.start_s, 3), end_s=round(cue.end_s, 3), text=cue.text)
-        for i, cue in enumerate(cues)
-    )
-    if not segments:
-        raise UsageError(_nothing_said(source))
-    return Transcript(language=(spoken or Language("en")).code, segments=segments, engine=engine)
-
-
-def _spoken_segments(cues: Sequence[Cue], source: Path) -> tuple[Segment, ...]:
-    """Join recognised pieces to sentences; word times of neighbouring windows may overlap by some ms."""
-    apart: list[Cue] = []
-    for cue in sorted(cues, key=lambda cue: cue.start_s):
-        start_s = max(cue.start_s, apart[-1].end_s) if apart else cue.start_s
-        if cue.end_s > start_s:
-            apart.append(replace(cue, start_s=start_s))
-        else:
-            apart[-1] = replace(apart[-1], text=join_texts(apart[-1].text, cue.text))
-    if not apart:
-        raise UsageError(_nothing_said(source))
-    return segments_from_cues(apart)
+def _spread(windows: Sequence[speech_regions.Window]) -> list[speech_regions.Window]:
+    """Return up to three windows, spread over the recording: a lecture may begin with a guest's greeting."""
+    places = sorted({int(share * len(windows)) for share in (1 / 6, 1 / 2, 5 / 6)})
+    return [windows[place] for place in places]
 
 
 def _nothing_said(source: Path) -> str:
@@ -224,10 +229,12 @@ def _captions_choice(
     return Choice("captions", f"captions {digest}", statuses, inputs=(path,))
 
 
-def _choice(engine: str, config: TranscribeConfig, statuses: tuple[EngineStatus, ...]) -> Choice:
-    if engine == "whisper":
-        return Choice(engine, whisper_asr.identity(config.whisper_model), statuses)
-    return Choice(engine, sphinx.identity(), statuses, notice=sphinx.NOTICE)
+def _choice(
+    engine: str, config: TranscribeConfig, statuses: tuple[EngineStatus, ...], notice: str | None = None
+) -> Choice:
+    identity = recogniser_identity(engine, config.whisper_model)
+    notice = sphinx.NOTICE if engine == "sphinx" else notice
+    return Choice(engine, identity, statuses, notice=notice)
 
 
 def _remedies(source: Path, language: Language | None, statuses: dict[str, EngineStatus]) -> str:

@@ -23,12 +23,12 @@ def make_checkpoint(path: Path, *, multilingual: bool = True, seed: int = 0) -> 
         for name, parameter in network.named_parameters():
             if parameter.dim() > 1 or "positional" in name:
                 torch.nn.init.normal_(parameter, std=0.2)
-    _open_vocabularies()
+    open_vocabularies()
     torch.save({"dims": asdict(dims), "model_state_dict": network.state_dict()}, path)
     return path
 
 
-def _open_vocabularies() -> None:
+def open_vocabularies() -> None:
     """Have Whisper read its vocabularies once: it leaves the files to the garbage collector, which warns."""
     from whisper.tokenizer import get_encoding
 

@@ -15,9 +15,12 @@ from tiny_whisper import make_checkpoint
 
 from f2f.engines import whisper_asr
 from f2f.engines.fetch import fetch_verified
+from f2f.engines.whisper_asr import WhisperRecogniser
 from f2f.errors import EngineUnavailableError, UsageError
+from f2f.speech_regions import SAMPLE_RATE_HZ
+from f2f.words import whole_words
 
-RATE = whisper_asr.SAMPLE_RATE_HZ
+RATE = SAMPLE_RATE_HZ
 GREEDY = {
     "temperature": 0.0, "sample_len": 12, "word_timestamps": True, "condition_on_previous_text": False,
     "no_speech_threshold": None, "logprob_threshold": None, "compression_ratio_threshold": None,
@@ -30,8 +33,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(checkpoint: Path) -> Any:
-    return whisper_asr.load_model(str(checkpoint), "cpu")
+def recogniser(checkpoint: Path) -> Iterator[WhisperRecogniser]:
+    engine = WhisperRecogniser(str(checkpoint), "cpu")
+    yield engine
+    engine.close()
 
 
 def _voice(seconds: float) -> np.ndarray:
@@ -39,68 +44,66 @@ def _voice(seconds: float) -> np.ndarray:
     return (0.2 * np.sin(2 * np.pi * 220 * time_s) * np.sin(2 * np.pi * 3 * time_s)).astype(np.float32)
 
 
-def test_decodes_a_waveform(model: Any) -> None:
-    told: list[tuple[float, float]] = []
-    cues = whisper_asr.recognise(model, _voice(3), "en", lambda *now: told.append(now), GREEDY)
-    assert cues
-    assert all(0 <= cue.start_s < cue.end_s <= 30.1 for cue in cues)
-    assert all(cue.text and 0 <= (cue.confidence or 0) <= 1 for cue in cues)
-    assert told[-1] == (3.0, 3.0)
+def test_decodes_windows_into_timed_words(
+    recogniser: WhisperRecogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whisper_asr, "DECODINGS", (GREEDY,))
+    heard = recogniser.hear([_voice(3), _voice(4)], "en", 0)
+    assert len(heard) == 2
+    assert all(heard)
+    for words in heard:
+        assert all(0 <= word.start_s <= word.end_s <= 30.1 for word in words)
+        assert all(word.text == word.text.strip() != "" for word in words)
+        assert all(0 <= (word.confidence or 0) <= 1 for word in words)
 
 
-def test_digital_silence_is_not_sent_to_the_model() -> None:
-    class Untouchable:
-        is_multilingual = True
-
-        def __getattr__(self, name: str) -> Any:
-            raise AssertionError(f"the model was asked for {name}")
-
-    assert whisper_asr.recognise(Untouchable(), np.zeros(RATE, np.float32), "en") == []
-
-
-def test_times_of_later_blocks_count_from_the_start(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_attempt_has_other_settings(
+    recogniser: WhisperRecogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import whisper
 
-    sizes: list[int] = []
-
-    def note(model: Any, block: np.ndarray, **options: Any) -> dict[str, Any]:
-        sizes.append(block.size)
-        word = {"word": " hello.", "start": 1.0, "end": 1.5, "probability": 0.5}
-        return {"segments": [{"words": [word], "text": " hello.", "avg_logprob": -0.1}]}
-
-    monkeypatch.setattr(whisper, "transcribe", note)
-    waveform = np.tile(_voice(1), 300)
-    quiet = 110 * RATE  # the only pause near the end of the first block
-    waveform[quiet : quiet + RATE] = 0
-    cues = whisper_asr.recognise(model, waveform, "en")
-    assert sum(sizes) == waveform.size
-    assert max(sizes) <= whisper_asr.BLOCK_S * RATE
-    assert quiet <= sizes[0] <= quiet + RATE
-    assert [cue.start_s for cue in cues] == pytest.approx(
-        [1 + sum(sizes[:i]) / RATE for i in range(len(sizes))], abs=1e-6
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        whisper, "transcribe", lambda *_, **options: asked.append(options) or {"segments": []}
     )
+    for attempt in range(recogniser.n_attempts):
+        assert recogniser.hear([_voice(1)], "hi", attempt) == [[]]
+    assert [options["temperature"][0] for options in asked] == [0.0, 0.4, 0.8]
+    assert all(options["condition_on_previous_text"] is False for options in asked)
+    assert all(options["word_timestamps"] and options["language"] == "hi" for options in asked)
 
 
-def test_detects_one_of_whispers_languages(model: Any) -> None:
+def test_detects_one_of_whispers_languages(recogniser: WhisperRecogniser) -> None:
     from whisper.tokenizer import LANGUAGES
 
-    assert whisper_asr.detect_language(model, _voice(40)) in LANGUAGES
+    assert recogniser.detect_language([_voice(3), _voice(28)]) in LANGUAGES
 
 
-def test_a_segment_is_cut_where_a_sentence_ends() -> None:
-    words = [
-        {"word": f" {word}", "start": i / 2, "end": i / 2 + 0.4, "probability": 0.9}
-        for i, word in enumerate(["One", "two.", "Three", "[Music]", "four?"])
+def test_a_segment_that_was_not_aligned_is_one_piece() -> None:
+    word = {"word": " Hello", "start": 1.0, "end": 1.5, "probability": 0.5}
+    bare = {"text": " there now.", "start": 2.0, "end": 3.0, "avg_logprob": -0.5}
+    words = whole_words(whisper_asr._pieces([{"words": [word]}, bare]))
+    assert [(one.text, one.start_s, one.end_s) for one in words] == [
+        ("Hello", 1.0, 1.5),
+        ("there now.", 2.0, 3.0),
     ]
-    cues = whisper_asr._cues({"words": words}, 10.0)
-    assert [(cue.text, cue.start_s) for cue in cues] == [("One two.", 10.0), ("Three four?", 11.0)]
+    assert [one.confidence for one in words] == pytest.approx([0.5, np.exp(-0.5)])
 
 
 def test_an_english_model_refuses_other_languages(tmp_path: Path) -> None:
-    english = whisper_asr.load_model(str(make_checkpoint(tmp_path / "en.pt", multilingual=False)), "cpu")
-    assert whisper_asr.detect_language(english, _voice(1)) == "en"
+    english = WhisperRecogniser(str(make_checkpoint(tmp_path / "en.pt", multilingual=False)), "cpu")
+    assert english.detect_language([_voice(1)]) == "en"
     with pytest.raises(UsageError, match="only English"):
-        whisper_asr.recognise(english, _voice(1), "hi")
+        english.hear([_voice(1)], "hi", 0)
+
+
+def test_closing_frees_the_model(checkpoint: Path) -> None:
+    import weakref
+
+    engine = WhisperRecogniser(str(checkpoint), "cpu")
+    network = weakref.ref(engine._model)
+    engine.close()
+    assert network() is None
 
 
 def test_published_models_are_those_of_the_package() -> None:
@@ -145,7 +148,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.pt"
     broken.write_bytes(b"<html>404</html>")
     with pytest.raises(EngineUnavailableError, match=r"broken\.pt"):
-        whisper_asr.load_model(str(broken), "cpu")
+        WhisperRecogniser(str(broken), "cpu")
 
 
 class _Weights(http.server.BaseHTTPRequestHandler):

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_results import Listener
-from synthetic import ffmpeg, make_clip
+from spoken import RATE, SENTENCES, chords, silence, speak
+from synthetic import ffmpeg, make_clip, write_wav
 from tiny_whisper import make_checkpoint
 
+from f2f import speech_regions
 from f2f.config import TranscribeConfig
-from f2f.engines import sphinx, whisper_asr
+from f2f.doubts import SILENCE_REASON
+from f2f.engines import faster_whisper_asr, sphinx, whisper_asr
 from f2f.errors import CaptionError, EngineUnavailableError, UsageError
+from f2f.repetition import LOOP_REASON
 from f2f.results import SourceVideo
+from f2f.speech_regions import Window
 from f2f.stage import StageContext
+from f2f.stages import transcribe as stage
 from f2f.stages.transcribe import plan, transcribe
+from f2f.words import SOUND_REASON, SpokenWord
 
 EN = (
     "1\n00:00:00,200 --> 00:00:01,900\nToday we shall look at light\n\n"
@@ -52,7 +62,7 @@ def test_captions_beside_the_video_come_first(source: Path, tmp_path: Path) -> N
     choice = plan(source, None, AUTO, "auto")
     assert choice.engine == "captions"
     assert choice.inputs == (tmp_path / "lecture.en.srt",)
-    assert [status.name for status in choice.statuses] == ["captions", "whisper", "sphinx"]
+    assert [status.name for status in choice.statuses] == ["captions", "faster-whisper", "whisper", "sphinx"]
     context, listener = _context(tmp_path)
     transcript = transcribe(source, _video(), None, AUTO, context)
     assert transcript.language == "en"
@@ -148,7 +158,7 @@ def test_sphinx_is_for_english_and_says_what_it_is(source: Path) -> None:
     choice = plan(source, "en", AUTO, "embedded")
     assert choice.engine == "sphinx"
     assert choice.notice == sphinx.NOTICE
-    assert choice.identity == sphinx.identity()
+    assert choice.identity.startswith(sphinx.identity())
 
 
 @pytest.mark.parametrize("language", ["hi", None])
@@ -185,26 +195,113 @@ def test_whisper_goes_before_sphinx_where_its_weights_are(
         (cache / "small.pt").unlink()
         cache.rmdir()
     assert choice.engine == "whisper"
-    assert choice.identity == whisper_asr.identity("small")
+    assert choice.identity.startswith(whisper_asr.identity("small"))
+    assert "silero-vad" in choice.identity
+    assert choice.notice == "speech is recognised by Whisper small"
 
 
-def test_whisper_through_the_stage(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faster_whisper_goes_first_where_its_weights_are(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    place = tmp_path / "hub" / "models--Systran--faster-whisper-small" / "snapshots" / "0123"
+    place.mkdir(parents=True)
+    for name in ("model.bin", "config.json", "tokenizer.json"):
+        (place / name).write_bytes(b"{}")
+    choice = plan(source, "en", AUTO, "auto")
+    assert choice.engine == "faster-whisper"
+    assert choice.notice == "speech is recognised by Whisper small for CTranslate2"
+    monkeypatch.setattr(faster_whisper_asr, "has_package", lambda name: False)
+    assert plan(source, "en", AUTO, "auto").engine == "sphinx"
+
+
+@pytest.fixture(scope="module")
+def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sentences with four seconds of music between them."""
+    parts = [silence(1), speak(SENTENCES[0]), chords(4), speak(SENTENCES[1]), silence(1)]
+    return write_wav(tmp_path_factory.mktemp("lecture") / "lecture.wav", np.concatenate(parts), RATE)
+
+
+def test_whisper_through_the_stage(lecture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A random network says nonsense; it must still come out as ordered segments in the wanted language."""
     greedy = {"temperature": 0.0, "sample_len": 12, "no_speech_threshold": None, "word_timestamps": True}
-    monkeypatch.setattr(whisper_asr.recognise, "__defaults__", (None, greedy))
-    config = TranscribeConfig(engine="whisper", whisper_model=str(make_checkpoint(tmp_path / "tiny.pt")))
+    monkeypatch.setattr(whisper_asr, "DECODINGS", (greedy,))
+    monkeypatch.setattr(whisper_asr.WhisperRecogniser, "n_attempts", 1)
+    model = make_checkpoint(tmp_path / "tiny.pt")
+    config = TranscribeConfig(engine="whisper", whisper_model=str(model))
     context, listener = _context(tmp_path)
-    transcript = transcribe(source, _video(), "es", config, context)
+    transcript = transcribe(lecture, _video(), "es", config, context)
     assert transcript.language == "es"
     assert transcript.segments
-    assert all(one.start_s < one.end_s for one in transcript.segments)
+    assert all(one.start_s < one.end_s and one.words for one in transcript.segments)
+    assert all(one.end_s <= two.start_s for one, two in pairwise(transcript.segments))
+    assert all(0 <= (one.confidence or 0) <= 1 for one in transcript.segments)
     assert transcript.engine.name == "whisper"
     assert "tiny.pt" in transcript.engine.detail
     assert listener.progress[-1][2] == "s"
 
 
-def test_a_tone_is_no_speech(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sphinx, "recognise", lambda waveform, progress: [])
+class Inventor:
+    """A recogniser that says what it was told to, whatever it hears."""
+
+    n_at_once, n_attempts, window_s = 4, 1, 28.0
+
+    def __init__(self, *answers: str) -> None:
+        self._answers = answers
+        self.is_closed = False
+
+    def detect_language(self, sounds: Sequence[np.ndarray]) -> str:
+        return "en"
+
+    def hear(self, sounds: Sequence[np.ndarray], language: str, attempt: int) -> list[list[SpokenWord]]:
+        return [
+            [SpokenWord(i * 0.4, i * 0.4 + 0.35, word, 0.8) for i, word in enumerate(text.split())]
+            for text, _ in zip(self._answers, sounds, strict=True)
+        ]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_loops_and_sounds_keep_the_original_sound_and_are_told(
+    lecture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Inventor("It is the fastest thing there is. [Music]", "Thank you. " * 8)
+    monkeypatch.setattr(stage, "load_recogniser", lambda *_: engine)
+    context, listener = _context(tmp_path)
+    transcript = transcribe(lecture, _video(), "en", TranscribeConfig(engine="sphinx"), context)
+    kept = {one.text: one.keep_original for one in transcript.segments}
+    assert kept.pop("It is the fastest thing there is.") is None
+    assert kept.pop("[Music]") == SOUND_REASON
+    assert set(kept.values()) == {LOOP_REASON}
+    assert sum("the original sound" in notice for notice in listener.notices) == 2
+    assert engine.is_closed
+
+
+def test_speech_in_silence_keeps_the_original_sound(
+    lecture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The detector of speech is another network than the recogniser, which may say anything."""
+    engine = Inventor("It is the fastest thing there is.", "Thanks for watching my film.")
+    monkeypatch.setattr(stage, "load_recogniser", lambda *_: engine)
+    music_s = 1 + speak(SENTENCES[0]).size / RATE
+    windows = [Window(1.0, music_s), Window(music_s + 0.5, music_s + 3.5)]
+    monkeypatch.setattr(speech_regions, "plan_windows", lambda *_: windows)
+    context, listener = _context(tmp_path)
+    transcript = transcribe(lecture, _video(), "en", TranscribeConfig(engine="sphinx"), context)
+    assert [one.keep_original for one in transcript.segments] == [None, SILENCE_REASON]
+    assert any("Thanks for watching" in notice for notice in listener.notices)
+
+
+def test_nothing_but_invented_text_is_no_speech(
+    lecture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "load_recogniser", lambda *_: Inventor("[Music]", "you " * 12))
+    with pytest.raises(UsageError, match="no speech was recognised"):
+        transcribe(lecture, _video(), "en", TranscribeConfig(engine="sphinx"), _context(tmp_path)[0])
+
+
+def test_a_tone_is_no_speech(source: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no speech was recognised in lecture\.mp4"):
         transcribe(source, _video(), "en", TranscribeConfig(engine="sphinx"), _context(tmp_path)[0])
 
