@@ -155,7 +155,9 @@ def _read_pickle(path: Path) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about storages of files written by torch before 2.0
-            return torch.load(path, map_location="cpu", weights_only=True)
+            # What is in an archive need not be copied: folding makes new tensors anyway.
+            is_archive = zipfile.is_zipfile(path)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
     except pickle.UnpicklingError as error:
         if foreign := _foreign_globals(path):
             raise CheckpointError(

@@ -6,7 +6,6 @@ import copy
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
@@ -41,10 +40,13 @@ def lay_out(network: nn.Module, layout: torch.memory_format) -> None:
 def _fold(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> None:
     """Give the convolution new tensors that do the work of both."""
     assert norm.running_mean is not None and norm.running_var is not None  # all of ours track them
-    convolution.weight, convolution.bias = fuse_conv_bn_weights(
-        convolution.weight, convolution.bias, norm.running_mean, norm.running_var, norm.eps,
-        norm.weight, norm.bias, transpose=isinstance(convolution, nn.ConvTranspose2d),
-    )  # fmt: skip
+    weight, scale = convolution.weight.detach(), norm.weight.detach() * (norm.running_var + norm.eps).rsqrt()
+    shift = (0 if convolution.bias is None else convolution.bias.detach()) - norm.running_mean
+    shape = (1, -1, 1, 1) if isinstance(convolution, nn.ConvTranspose2d) else (-1, 1, 1, 1)
+    # Scaled and laid out in one pass: at width 1 the filters are 145 MB.
+    folded = torch.empty_like(weight, memory_format=torch.channels_last)
+    convolution.weight = nn.Parameter(torch.mul(weight, scale.reshape(shape), out=folded))
+    convolution.bias = nn.Parameter(shift * scale + norm.bias.detach())
 
 
 def _own(module: nn.Module, shared: dict[int, torch.Tensor]) -> None:
