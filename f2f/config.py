@@ -60,6 +60,10 @@ class FitConfig(_Section):
     """Silence kept before the next segment's start."""
     silent_tempo: float = Field(default=1.2, ge=1, le=2)
     """Up to this rate no warning is given."""
+    early_s: float = Field(default=0.3, ge=0, le=2)
+    """So much of the pause before it a line may borrow by starting early."""
+    late_s: float = Field(default=0.5, ge=0, le=2)
+    """So late a line may start to let the one before it end unhurried."""
     max_tempo: float = Field(default=1.5, ge=1, le=2)
     min_tempo: float = Field(default=0.85, ge=0.5, le=1)
 

@@ -23,7 +23,7 @@ from f2f.stage import StageContext
 if TYPE_CHECKING:
     from f2f.loudness import Waveform
 
-VERSION = 2
+VERSION = 3
 SAMPLE_RATE_HZ = 48_000
 WAV_NAME = "speech.wav"
 _DEFAULT_LEVEL_DBFS = -20.0

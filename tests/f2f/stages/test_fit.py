@@ -23,6 +23,7 @@ from lipsync_core.media.sound import measure_loudness
 
 RATE = 48_000
 TAKE_RATE = 22_050
+STILL = FitConfig(early_s=0, late_s=0)  # no start moves without need
 INFO = EngineInfo(name="test", version="1", licence="none")
 
 
@@ -61,7 +62,7 @@ class Studio:
         )
         speech = Speech(takes=tuple(self.takes), engine=INFO, source_level_dbfs=level_dbfs)
         context = StageContext("fit", self.out, observer=self.ears)
-        fitted = fit(translation, speech, self.takes_folder, video_s, config or FitConfig(), context)
+        fitted = fit(translation, speech, self.takes_folder, video_s, config or STILL, context)
         waveform, rate = read_wav(self.out / fitted.wav)
         assert rate == fitted.sample_rate_hz == RATE
         assert len(waveform) / RATE == fitted.duration_s
@@ -129,6 +130,17 @@ def test_overflow_lengthens_the_wav_and_is_reported(studio: Studio) -> None:
     assert len(waveform) == pytest.approx(3 * RATE, abs=2)
     assert "0.50 s too long" in fitted.warnings[0]
     assert np.abs(waveform[-round(0.03 * RATE) :]).max() > 0.05  # the last sound is there
+
+
+def test_moved_starts_are_where_the_plan_has_them(studio: Studio) -> None:
+    studio.add(1, 3.9, 3.5, hz=300)
+    studio.add(4, 6, 1.5, hz=800)
+    fitted, waveform = studio.fit(8, config=FitConfig())
+    first, second = fitted.placements
+    assert first.start_s < 1 and second.start_s > 4.1 and first.tempo < 1.1
+    assert np.abs(part(waveform, first.start_s, first.start_s + 0.1)).max() > 0.05
+    assert not part(waveform, first.end_s + 1e-4, second.start_s - 1e-4).any()
+    assert loudest_hz(part(waveform, second.start_s, second.end_s)) == pytest.approx(800, abs=2)
 
 
 def test_overflow_moves_the_next_take(studio: Studio) -> None:
