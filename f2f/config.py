@@ -37,8 +37,6 @@ class TranslateConfig(_Section):
     """CSV of terms that must be used: source term, target term, target language."""
     runtime: Literal["auto", "torch", "ctranslate2"] = "auto"
     """What runs the model; ``auto`` takes CTranslate2 (8-bit) on a processor where it is installed."""
-    runtime: Literal["auto", "torch", "ctranslate2"] = "auto"
-    """What runs the model; ``auto`` takes CTranslate2 (8-bit) on a processor where it is installed."""
 
 
 class SynthesizeConfig(_Section):
@@ -60,12 +58,12 @@ class FitConfig(_Section):
     """Silence kept before the next segment's start."""
     silent_tempo: float = Field(default=1.2, ge=1, le=2)
     """Up to this rate no warning is given."""
+    max_tempo: float = Field(default=1.5, ge=1, le=2)
+    min_tempo: float = Field(default=0.85, ge=0.5, le=1)
     early_s: float = Field(default=0.3, ge=0, le=2)
     """So much of the pause before it a line may borrow by starting early."""
     late_s: float = Field(default=0.5, ge=0, le=2)
     """So late a line may start to let the one before it end unhurried."""
-    max_tempo: float = Field(default=1.5, ge=1, le=2)
-    min_tempo: float = Field(default=0.85, ge=0.5, le=1)
 
 
 class LipsyncConfig(_Section):
