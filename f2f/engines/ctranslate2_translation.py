@@ -115,7 +115,7 @@ def _bring(family: Family, model: str, tell: Callable[[str], None]) -> Path:
         _fetch(family, model)
         folder = local_folder(model, family)
     if folder is None:
-        raise EngineUnavailableError(f"{model} was fetched but is not complete: run hf download {model}")
+        raise EngineUnavailableError(f"{model} was fetched but is not complete: run f2f models pull {model}")
     if is_converted(folder):
         return folder
     place = home() / _name(model, folder)

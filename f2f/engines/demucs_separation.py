@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from f2f.engines.hub import snapshot_folders
 from f2f.engines.status import EngineStatus, downloads_allowed, has_package, is_reachable, package_version
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.results import EngineInfo
@@ -68,11 +69,8 @@ def find_files(model: str) -> list[Path]:
     if _is_path(model):
         path = Path(model).expanduser()
         return [path] if path.is_file() else []
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface").expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    for bag in sorted(
-        cache.glob(f"models--{_repository(model).replace('/', '--')}/snapshots/*/{model}.yaml")
-    ):
+    bags = [folder / f"{model}.yaml" for folder in snapshot_folders(_repository(model))]
+    for bag in filter(Path.is_file, bags):
         files = [bag.with_name(f"{name}.safetensors") for name in _read_bag(bag)["models"]]
         if all(path.is_file() for path in files):
             return files

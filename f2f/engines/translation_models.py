@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from f2f.engines.hub import snapshot_folders
 from f2f.engines.status import STANDARD_INSTALL, EngineStatus, downloads_allowed, has_package, is_reachable
 from f2f.languages import Language
 
@@ -94,11 +95,7 @@ def local_folder(model: str, family: Family) -> Path | None:
     own = Path(model).expanduser()
     if own.is_dir():
         return own if _is_complete(own, family) else None
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface").expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    snapshots = cache / f"models--{model.replace('/', '--')}" / "snapshots"
-    found = sorted(snapshots.glob("*"), key=lambda folder: folder.name) if snapshots.is_dir() else []
-    return next((folder for folder in found if _is_complete(folder, family)), None)
+    return next((folder for folder in snapshot_folders(model) if _is_complete(folder, family)), None)
 
 
 def status(
@@ -124,7 +121,7 @@ def status(
     obstacle = _obstacle(family, name, source, target)
     folder = local_folder(name, family)
     if obstacle is None and folder is None:
-        command = f"hf download {name}"
+        command = f"f2f models pull {name}"
         if not downloads_allowed(profile):
             obstacle = f"weights are not here and downloads are off: run {command} with a network"
         elif not probe:

@@ -38,26 +38,31 @@ class SentenceTokenizer:
     def __init__(self, family: Family, place: str, source: Language, target: Language) -> None:
         import transformers
 
-        source_code, target_code = family.codes(source, target)
-        if source_code is None or target_code is None:
-            raise EngineUnavailableError(f"{family.name} cannot translate from {source} to {target}")
-        is_local = Path(place).is_dir()
-        self.library = getattr(transformers, family.tokenizer).from_pretrained(
-            place, local_files_only=is_local
-        )
+        self._family, self._place = family, place
+        kind = getattr(transformers, family.tokenizer)
+        self.library = kind.from_pretrained(place, local_files_only=Path(place).is_dir())
         self.target_token: str | None = None
         self.target_id: int | None = None
         self._prefix = ""
-        if family.name == "marian":
-            self._prefix = self._marian_prefix(target_code)
+        self.address(source, target)
+
+    def address(self, source: Language, target: Language) -> None:
+        """Turn to another pair of languages.
+
+        Raises:
+            EngineUnavailableError: a language is unknown to the model.
+        """
+        source_code, target_code = self._family.codes(source, target)
+        if source_code is None or target_code is None:
+            raise EngineUnavailableError(f"{self._family.name} cannot translate from {source} to {target}")
+        if self._family.name == "marian":
+            self._prefix = self._marian_prefix(target)
             return
         self.library.src_lang = source_code
-        self.target_token = (
-            self.library.get_lang_token(target_code) if family.name == "m2m100" else target_code
-        )
-        self.target_id = int(self.library.convert_tokens_to_ids(self.target_token))
+        own = self.library.get_lang_token(target_code) if self._family.name == "m2m100" else target_code
+        self.target_token, self.target_id = own, int(self.library.convert_tokens_to_ids(own))
         if self.target_id == self.library.unk_token_id:
-            raise EngineUnavailableError(f"{place} has no token for {target_code}: take another model")
+            raise EngineUnavailableError(f"{self._place} has no token for {target_code}: take another model")
 
     def prepare(self, sentence: str) -> str:
         """Return the sentence as the model wants it: where one Marian model serves several target languages,
@@ -71,10 +76,16 @@ class SentenceTokenizer:
         plain = [[token for token in row if token != self.target_id] for row in rows]
         return [str(text).strip() for text in self.library.batch_decode(plain, skip_special_tokens=True)]
 
-    def _marian_prefix(self, target_code: str) -> str:
-        codes = getattr(self.library, "supported_language_codes", ())
-        wanted = [f">>{target_code}<<", f">>{Language(target_code).iso639_2}<<"]
-        return next((f"{one} " for one in wanted if one in codes), "")
+    def _marian_prefix(self, target: Language) -> str:
+        own = self.library.supported_language_codes  # as ">>hin<<"; none where the model has one target
+        codes = {code[2:-2].casefold(): code for code in own}
+        found = next((codes[one.casefold()] for one in target.marian_codes if one.casefold() in codes), None)
+        if found is None and len(codes) > 1 and self.library.target_lang not in target.marian_codes:
+            raise EngineUnavailableError(
+                f"{self._place} translates into {', '.join(sorted(codes)[:12])} …, not into {target}: take "
+                "another model"
+            )
+        return f"{found} " if found else ""
 
 
 @contextmanager
@@ -107,7 +118,7 @@ def loading(model: str, folder: Path | None) -> Iterator[None]:
     except ImportError as exc:
         raise EngineUnavailableError(f"a package for {model} is missing ({exc}): {STANDARD_INSTALL}") from exc
     except Exception as exc:  # each of hub, tokenizer and weights reader has errors of its own
-        where = f"delete {folder} and run again" if folder else f"run hf download {model} with a network"
+        where = f"delete {folder} and run again" if folder else f"run f2f models pull {model} with a network"
         raise EngineUnavailableError(
             f"{model} cannot be loaded ({type(exc).__name__}: {' '.join(str(exc).split())[:200]}): {where}"
         ) from exc

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from f2f.engines import espeak, sphinx, whisper_asr
+from f2f.engines import espeak, mms, sphinx, whisper_asr
 from f2f.engines.coqui import XTTS_LICENCE
 from f2f.engines.hub import hub_cache
-from f2f.engines.translation_models import FAMILIES
+from f2f.engines.translation_models import FAMILIES, Family, family_of
 from f2f.errors import UsageError
 from f2f.models.hub import TRANSFORMERS_WEIGHTS, HubRepository
 from f2f.models.licences import commercial_use
@@ -35,6 +35,7 @@ _FASTER_WHISPER = (
 )
 _FASTER_TURBO = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
 _MARIAN = re.compile(r"opus-mt(?:-[A-Za-z0-9_]+){2,6}")
+_HUB_ID = re.compile(r"(?!.*(?:\.\.|--))[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _MMS = re.compile(r"mms-tts-[a-z]{3}(?:-script_[a-z]+)?")
 _XTTS_REPOSITORY = "tts-hub/XTTS-v2"  # where coqui-tts 0.28 fetches it from
 
@@ -76,7 +77,7 @@ class Model:
     def aliases(self) -> tuple[str, ...]:
         """Other names, the id of its repository on the hub among them."""
         repository = (self.place.repository,) if isinstance(self.place, HubRepository) else ()
-        return self.synonyms + repository
+        return tuple(one for one in (*self.synonyms, *repository) if one != self.name)
 
 
 def all_models() -> list[Model]:
@@ -97,7 +98,7 @@ FAMILY_NAMES = {
 
 
 def find_model(name: str) -> Model:
-    """Return the model of that name, or with that id on the hub.
+    """Return the model of that name, or with that id on the hub (of translation models: any id).
 
     Raises:
         UsageError: there is none; the message names the nearest.
@@ -111,6 +112,8 @@ def find_model(name: str) -> Model:
         return _marian(short)
     if _MMS.fullmatch(short):
         return _mms(short)
+    if _HUB_ID.fullmatch(name) and (family := family_of(name)):
+        return _other_translation(name, FAMILIES[family])
     names = [model.name for model in known]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     nearest = f"did you mean {' or '.join(near)}?" if near else "f2f models list shows all"
@@ -120,11 +123,6 @@ def find_model(name: str) -> Model:
 def marian_name(pair: str) -> str:
     """Return the name of the Marian model for a pair such as ``"en-hi"``."""
     return f"opus-mt-{pair}"
-
-
-def mms_name(iso639_3: str) -> str:
-    """Return the name of the MMS voice for a language such as ``"hin"``."""
-    return f"mms-tts-{iso639_3}"
 
 
 def _whisper() -> Iterator[Model]:
@@ -178,6 +176,12 @@ def _marian(name: str) -> Model:
     return Model(name, "translate", "marian", family.licence, place, 300_000_000, "one pair of languages")
 
 
+def _other_translation(repository: str, family: Family) -> Model:
+    """Return a model of a family by its id on the hub, such as ``"facebook/nllb-200-3.3B"``."""
+    place = HubRepository(repository, (("config.json",), TRANSFORMERS_WEIGHTS, family.files))
+    return Model(repository, "translate", family.name, family.licence, place)
+
+
 def _xtts() -> Model:
     place = HubRepository(
         _XTTS_REPOSITORY, (("config.json",), ("model.pth",), ("vocab.json",), ("speakers_xtts.pth",)),
@@ -193,7 +197,7 @@ def _xtts() -> Model:
 
 def _mms(name: str) -> Model:
     place = HubRepository(f"facebook/{name}", (("config.json",), TRANSFORMERS_WEIGHTS, ("vocab.json",)))
-    return Model(name, "synthesize", "mms", "CC-BY-NC-4.0", place, 145_000_000, "one language, one voice")
+    return Model(name, "synthesize", "mms", mms.LICENCE, place, 145_000_000, "one language, one voice")
 
 
 def _demucs() -> Model:

@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass, field
 
 from f2f.config import Config
+from f2f.engines import mms
 from f2f.engines.status import has_package
 from f2f.errors import UsageError
 from f2f.languages import Language, parse_language
-from f2f.models.registry import Model, find_model, marian_name, mms_name
+from f2f.models.registry import Model, find_model, marian_name
 
 
 @dataclass
@@ -87,4 +88,5 @@ def _translators(target: Language, spoken: Language | None) -> list[str]:
 
 
 def _voices(target: Language) -> list[str]:
-    return [*(["xtts-v2"] if target.xtts else []), mms_name(target.iso639_2)]
+    voice = mms.model_names(target)[0].rpartition("/")[2]
+    return [*(["xtts-v2"] if target.xtts else []), voice]

@@ -74,7 +74,7 @@ def test_where_only_nllb_is_here_the_remedies_are_named(home: Path) -> None:
     put_translator("facebook/nllb-200-distilled-600M", "tokenizer.json")
     with pytest.raises(EngineUnavailableError) as caught:
         choices.pin_translate(request(licence="permissive"), "en", "hi")
-    for words in ("nllb: its licence (CC-BY-NC-4.0)", "hf download facebook/m2m100_418M", "--licence any"):
+    for words in ("nllb: its licence (CC-BY-NC-4.0)", "models pull facebook/m2m100_418M", "--licence any"):
         assert words in str(caught.value)
 
 

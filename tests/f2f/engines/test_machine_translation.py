@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_translators import LESSONS, make_m2m100, make_marian, make_nllb
+from tiny_translators import LESSONS
 
 from f2f.candidates import Candidate
 from f2f.engines import status as engine_status
@@ -18,35 +18,27 @@ EN, HI, ES = Language("en"), Language("hi"), Language("es")
 SOURCES = list(LESSONS)
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    made = {}
-    for name, make in (("m2m100", make_m2m100), ("nllb", make_nllb), ("marian", make_marian)):
-        made[name] = make(tmp_path_factory.mktemp(name))
-    return made
-
-
 def _best(found: list[list[Candidate]]) -> list[str]:
     return [candidates[0].text for candidates in found]
 
 
 @pytest.mark.parametrize("name", ["m2m100", "nllb", "marian"])
-def test_translates_in_order_into_the_wanted_language(folders: dict[str, Path], name: str) -> None:
-    translator = Translator(FAMILIES[name], str(folders[name]), EN, HI, "cpu")
+def test_translates_in_order_into_the_wanted_language(translators: dict[str, Path], name: str) -> None:
+    translator = Translator(FAMILIES[name], str(translators[name]), EN, HI, "cpu")
     expected = [LESSONS[source]["hi"] for source in SOURCES]
     assert _best(translator.nbest(SOURCES, 1)) == expected
     assert _best(translator.nbest(SOURCES[::-1], 2)) == expected[::-1]
 
 
 @pytest.mark.parametrize("name", ["m2m100", "nllb"])
-def test_the_forced_token_decides_the_language(folders: dict[str, Path], name: str) -> None:
-    translator = Translator(FAMILIES[name], str(folders[name]), EN, ES, "cpu")
+def test_the_forced_token_decides_the_language(translators: dict[str, Path], name: str) -> None:
+    translator = Translator(FAMILIES[name], str(translators[name]), EN, ES, "cpu")
     assert _best(translator.nbest(SOURCES, 1)) == [LESSONS[source]["es"] for source in SOURCES]
 
 
 @pytest.mark.parametrize("name", ["m2m100", "nllb", "marian"])
-def test_beams_give_different_translations_best_first(folders: dict[str, Path], name: str) -> None:
-    translator = Translator(FAMILIES[name], str(folders[name]), EN, HI, "cpu")
+def test_beams_give_different_translations_best_first(translators: dict[str, Path], name: str) -> None:
+    translator = Translator(FAMILIES[name], str(translators[name]), EN, HI, "cpu")
     for source, found in zip(SOURCES, translator.nbest(SOURCES, 4), strict=True):
         texts = [one.text for one in found]
         assert texts[0] == LESSONS[source]["hi"]
@@ -56,11 +48,11 @@ def test_beams_give_different_translations_best_first(folders: dict[str, Path], 
         assert 0 >= scores[0] > scores[1] + 0.1  # the lesson learnt by heart is far ahead
 
 
-def test_scores_are_the_mean_log_probabilities_of_the_tokens(folders: dict[str, Path]) -> None:
+def test_scores_are_the_mean_log_probabilities_of_the_tokens(translators: dict[str, Path]) -> None:
     import torch
     from torch.nn.functional import cross_entropy
 
-    translator = Translator(FAMILIES["nllb"], str(folders["nllb"]), EN, HI, "cpu")
+    translator = Translator(FAMILIES["nllb"], str(translators["nllb"]), EN, HI, "cpu")
     tokenizer, network = translator._tokenizer.library, translator._model
     for source in SOURCES:
         best = translator.nbest([source], 2)[0][0]
@@ -74,9 +66,9 @@ def test_scores_are_the_mean_log_probabilities_of_the_tokens(folders: dict[str, 
 
 
 def test_scoring_in_small_portions_gives_the_same(
-    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    translators: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    translator = Translator(FAMILIES["m2m100"], str(folders["m2m100"]), EN, HI, "cpu")
+    translator = Translator(FAMILIES["m2m100"], str(translators["m2m100"]), EN, HI, "cpu")
     at_once = translator.nbest(SOURCES, 3)
     monkeypatch.setattr("f2f.engines.machine_translation._MAX_LOGITS", 1)
     for one, other in zip(at_once, translator.nbest(SOURCES, 3), strict=True):
@@ -84,28 +76,30 @@ def test_scoring_in_small_portions_gives_the_same(
         assert [c.score for c in one] == pytest.approx([c.score for c in other], abs=1e-4)
 
 
-def test_folders_tell_their_family(folders: dict[str, Path]) -> None:
-    assert {name: family_of(str(folder)) for name, folder in folders.items()} == {n: n for n in folders}
+def test_translators_tell_their_family(translators: dict[str, Path]) -> None:
+    assert {name: family_of(str(folder)) for name, folder in translators.items()} == {
+        n: n for n in translators
+    }
     assert family_of("facebook/nllb-200-1.3B") == "nllb"
     assert family_of("Helsinki-NLP/opus-mt-en-de") == "marian"
     assert family_of("someone/t5") is None
 
 
-def test_a_damaged_checkpoint_is_named(folders: dict[str, Path], tmp_path: Path) -> None:
-    for file in folders["m2m100"].iterdir():
+def test_a_damaged_checkpoint_is_named(translators: dict[str, Path], tmp_path: Path) -> None:
+    for file in translators["m2m100"].iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "model.safetensors").write_bytes(b"<html>not found</html>")
     with pytest.raises(EngineUnavailableError, match="cannot be loaded"):
         Translator(FAMILIES["m2m100"], str(tmp_path), EN, HI, "cpu")
 
 
-def test_a_language_unknown_to_the_model_is_refused(folders: dict[str, Path]) -> None:
+def test_a_language_unknown_to_the_model_is_refused(translators: dict[str, Path]) -> None:
     with pytest.raises(EngineUnavailableError, match="Klingon"):
-        Translator(FAMILIES["nllb"], str(folders["nllb"]), EN, Language("tlh"), "cpu")
+        Translator(FAMILIES["nllb"], str(translators["nllb"]), EN, Language("tlh"), "cpu")
 
 
-def test_status_of_a_folder(folders: dict[str, Path], tmp_path: Path) -> None:
-    ready = status(FAMILIES["m2m100"], str(folders["m2m100"]), EN, HI)
+def test_status_of_a_folder(translators: dict[str, Path], tmp_path: Path) -> None:
+    ready = status(FAMILIES["m2m100"], str(translators["m2m100"]), EN, HI)
     assert ready.ready
     assert not ready.needs_download
     empty = status(FAMILIES["m2m100"], str(tmp_path), EN, HI)
@@ -114,15 +108,15 @@ def test_status_of_a_folder(folders: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_status_finds_the_hub_cache(
-    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    translators: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     snapshot = tmp_path / "models--facebook--m2m100_418M" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     missing = status(FAMILIES["m2m100"], None, EN, HI)
     assert not missing.ready
-    assert "hf download facebook/m2m100_418M" in missing.reason
-    for file in folders["m2m100"].iterdir():
+    assert "f2f models pull facebook/m2m100_418M" in missing.reason
+    for file in translators["m2m100"].iterdir():
         (snapshot / file.name).write_bytes(file.read_bytes())
     assert status(FAMILIES["m2m100"], None, EN, HI, "embedded").ready
     assert local_folder("facebook/m2m100_418M", FAMILIES["m2m100"]) == snapshot
@@ -158,7 +152,7 @@ def test_a_probe_never_raises() -> None:
     assert not engine_status.is_reachable("no url")
 
 
-def test_identity_changes_with_the_files(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_identity_changes_with_the_files(translators: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     before = identity(FAMILIES["nllb"], str(tmp_path))
     (tmp_path / "config.json").write_text('{"a": 1}')

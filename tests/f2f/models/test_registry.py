@@ -60,12 +60,17 @@ def test_names_may_be_ids_of_the_hub() -> None:
     pair = find_model("Helsinki-NLP/opus-mt-en-hi")
     assert (pair.name, pair.engine) == ("opus-mt-en-hi", "marian")
     assert find_model("mms-tts-hin").licence == "CC-BY-NC-4.0"
+    other = find_model("facebook/nllb-200-3.3B")
+    assert (other.name, other.engine, other.commercial_use) == ("facebook/nllb-200-3.3B", "nllb", False)
     for model in (find_model("nllb-200-distilled-600M"), find_model("m2m100_418M")):
         assert isinstance(model.place, HubRepository)
         assert model.place.repository == FAMILIES[model.engine].default_model
 
 
-@pytest.mark.parametrize("name", ["opus-mt", "opus-mt-../x-y", "mms-tts-hindi", "wisper-small", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["opus-mt", "opus-mt-../x-y", "mms-tts-hindi", "wisper-small", "", "../nllb", "a/b/nllb", "-x/nllb"],
+)
 def test_an_unknown_name_is_one_line_with_the_nearest(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         find_model(name)

@@ -28,8 +28,8 @@ def _no_weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 
 @pytest.fixture(scope="module")
-def m2m100(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_m2m100(tmp_path_factory.mktemp("m2m100"))
+def m2m100(translators: dict[str, Path]) -> Path:
+    return translators["m2m100"]
 
 
 RUNTIMES = ("torch", "ctranslate2") if has_package("ctranslate2") else ("torch",)
@@ -290,7 +290,7 @@ def test_weights_that_are_here_go_before_better_ones_that_are_not(
 def test_wanted_engines_are_used_or_refused(tmp_path: Path) -> None:
     (tmp_path / "lecture.hi.srt").write_text(HINDI, "utf-8")
     source = tmp_path / "lecture.mp4"
-    with pytest.raises(EngineUnavailableError, match=r"'nllb' cannot be used: .*hf download"):
+    with pytest.raises(EngineUnavailableError, match=r"'nllb' cannot be used: .*f2f models pull"):
         plan(source, "en", "hi", TranslateConfig(engine="nllb"), "auto")
     with pytest.raises(EngineUnavailableError, match=r"put lecture\.es\.srt beside the video"):
         plan(source, "en", "es", TranslateConfig(engine="captions"), "auto")
