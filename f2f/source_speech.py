@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -123,7 +124,8 @@ def _without(
 def _unclipped(piece: Waveform) -> list[Waveform]:
     """Return the stretches between clipped samples."""
     clipped = np.flatnonzero(np.abs(piece) >= _CLIPPED)
-    return [part for part in np.split(piece, clipped) if part.size] if clipped.size else [piece]
+    edges = [-1, *clipped.tolist(), len(piece)]
+    return [piece[before + 1 : after] for before, after in itertools.pairwise(edges) if after - before > 1]
 
 
 def _over_background(piece: Waveform, sample_rate_hz: int) -> float:
@@ -131,7 +133,9 @@ def _over_background(piece: Waveform, sample_rate_hz: int) -> float:
     length = round(_FRAME_S * sample_rate_hz)
     frames = piece[: len(piece) // length * length].reshape(-1, length)
     levels = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1))
-    return speech_rms(piece, sample_rate_hz) / max(float(np.percentile(levels, 10)), 1e-5)
+    background = max(float(np.percentile(levels, 10)), 1e-5)
+    both = speech_rms(piece, sample_rate_hz)  # the background goes on under the words
+    return float(np.sqrt(max(both**2 - background**2, 0.0)) / background)
 
 
 def _cut(waveform: Waveform, sample_rate_hz: int, segment: Segment) -> Waveform:

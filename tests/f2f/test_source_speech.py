@@ -82,3 +82,32 @@ def test_long_reference_is_cut_to_fifteen_seconds() -> None:
 def test_too_little_clean_speech_gives_no_reference() -> None:
     assert pick_reference(voice(120, 5), RATE, segments((0, 5))) is None
     assert pick_reference(np.clip(voice(120, 20, 2.0), -1, 1), RATE, segments((0, 20))) is None
+
+
+def test_reference_keeps_away_from_other_people() -> None:
+    sound = np.concatenate([voice(120, 10), voice(220, 4), voice(120, 10)])
+    own, others = segments((0, 10), (13.8, 24)), segments((10, 14))
+    reference = pick_reference(sound, RATE, own, others)
+    assert reference is not None
+    edges = [round(s * RATE) for s in (9.7, 14.3)]  # nothing within 0.3 s of the other voice
+    allowed = np.concatenate([sound[: edges[0]], sound[edges[1] :]])
+    assert median_pitch_hz(reference, RATE) == pytest.approx(120, rel=0.02)
+    assert len(reference) <= len(allowed)
+    alone = pick_reference(sound, RATE, segments((9, 15)), others)
+    assert alone is None
+
+
+def test_reference_is_taken_between_clipped_samples() -> None:
+    sound = voice(120, 20)
+    sound[8 * RATE : 8 * RATE + 3] = 1.0
+    reference = pick_reference(sound, RATE, segments((0, 20)))
+    assert reference is not None and np.abs(reference).max() < 0.99
+    assert len(reference) >= REFERENCE_S[0] * RATE
+
+
+@pytest.mark.parametrize(("over", "good"), [(1.0, False), (3.0, True)])
+def test_reference_stands_out_from_the_background(over: float, good: bool) -> None:
+    speech = voice(120, 10)
+    music = np.random.default_rng(4).normal(0, 1, len(speech)).astype(np.float32)
+    music *= np.sqrt(np.mean(speech**2)) / over
+    assert (pick_reference(speech + music, RATE, segments((0, 10))) is not None) is good
