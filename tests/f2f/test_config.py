@@ -145,3 +145,11 @@ def test_the_command_that_repeats_a_run_gives_the_same_request() -> None:
     assert "--no-lipsync" in words
     assert words[words.index("-o") + 1] == "out"
     assert build_config(None, {}, settings) == config
+
+
+def test_consent_is_given_by_flag_or_file_and_repeated() -> None:
+    assert not Config().synthesize.consent
+    config = build_config(None, {"consent": True})
+    assert config.synthesize.consent and build_config(None, {}, ["synthesize.consent=true"]) == config
+    request = build_request(Path("lecture.mp4"), ["hi"], config=config)
+    assert "synthesize.consent=True" in repeat_command(request, "hi")

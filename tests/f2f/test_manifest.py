@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,17 @@ def test_statement_says_only_what_is_true() -> None:
     assert "lip movements" in with_lips and "lip" not in without
     for text in (with_lips, without):
         assert all(word in text for word in ("Synthetic", "voice", "AI", "English", "Hindi", "f2f"))
+
+
+def test_what_was_said_and_how_and_on_whose_word(job: Job) -> None:
+    first = job.speech.takes[0].model_copy(update={"text": "नमस्ते।", "native_rate": 1.1, "tries": 3})
+    speech = job.speech.model_copy(
+        update={"takes": (first, *job.speech.takes[1:]), "consent": True, "cloned": ("S1",)}
+    )
+    manifest = build_manifest(replace(job, speech=speech))
+    entry = manifest.segments[0]
+    assert (entry.target_text, entry.native_rate, entry.tries) == ("नमस्ते।", 1.1, 3)
+    assert manifest.segments[1].target_text == job.translation.segments[1].text
+    assert manifest.segments[2].tries == 0  # nothing was said
+    assert manifest.voices.consent and manifest.voices.cloned == ("S1",)
+    assert not build_manifest(job).voices.consent

@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from f2f.languages import M2M100_CODES
+from f2f.results import Take
 from f2f.speaking_rate import (
     FASTEST,
     PRIORS,
     SLOWEST,
     SpeakingRates,
     count_spoken_characters,
+    learn_takes,
     prior_rate,
     read_rates,
     write_rates,
@@ -112,3 +114,16 @@ def test_the_file_round_trips_and_a_damaged_one_is_forgotten(tmp_path: Path) -> 
     for damage in ('{"learnt": {"hi": {"v": ', '{"learnt": {"hi": {"v": NaN}}}', "[]"):
         path.write_text(damage)
         assert read_rates(path) == SpeakingRates()
+
+
+def test_takes_teach_the_file_their_rate_without_what_the_voice_hurried(tmp_path: Path) -> None:
+    path = tmp_path / "rates.json"
+    take = Take(
+        segment_id=1, wav="1.wav", duration_s=8.0, sample_rate_hz=16_000, voice="v", text="a" * 150,
+        native_rate=1.15,
+    )  # fmt: skip
+    learn_takes(path, "en", [take])
+    assert read_rates(path) == SpeakingRates().learn("en", "v", "a" * 150, 8.0 * 1.15)
+    before = path.stat().st_mtime_ns
+    learn_takes(path, "en", [take.model_copy(update={"text": ""})])
+    assert path.stat().st_mtime_ns == before
