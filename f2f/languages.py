@@ -71,6 +71,14 @@ ar cs de en es fr hi hu it ja ko nl pl pt ru tr zh-cn
 """
 XTTS_CODES = frozenset(_XTTS.split())
 
+# Members of macrolanguages by which Marian models of several target languages call them, the first that a
+# model has (model cards of opus-mt-en-zh, -en-iir, -en-gmq, -en-poz, -en-trk).
+_MARIAN_MEMBERS = {
+    "zho": ("cmn",), "fas": ("pes", "prs"), "nor": ("nob", "nno"), "msa": ("zsm", "zlm"), "ara": ("arb",),
+    "swa": ("swh",), "est": ("ekk",), "lav": ("lvs",), "nep": ("npi",), "aze": ("azj",), "fil": ("tgl",),
+    "nob": ("nor",), "sqi": ("als",), "mlg": ("plt",), "mon": ("khk",), "yid": ("ydd",), "ori": ("ory",),
+}  # fmt: skip
+
 # Helsinki-NLP/opus-mt names most languages by their two letters; this pair is the exception we rely on.
 _MARIAN_TARGET = {"ja": "jap"}
 
@@ -120,6 +128,8 @@ class Language:
     def nllb(self) -> str | None:
         """Code of NLLB-200, such as ``"hin_Deva"``; None where it was not trained on the language."""
         alpha3 = _NLLB_MEMBER.get(self.iso639_2, self.iso639_2)
+        if alpha3 == "pes" and self._tag.territory == "AF":
+            alpha3 = "prs"  # Dari
         own = f"{alpha3}_{self.script}"
         if own in NLLB_CODES:
             return own
@@ -151,6 +161,17 @@ class Language:
         source_code = spelling.get(self.primary, self.primary)
         target_code = spelling.get(target.primary, target.primary)
         return f"{source_code}-{_MARIAN_TARGET.get(target_code, target_code)}"
+
+    @property
+    def marian_codes(self) -> tuple[str, ...]:
+        """What Marian models of several target languages may call it in ``>>code<<``, the closest first.
+
+        Older models say ``>>pt_br<<`` and ``>>pt<<``, newer ones ``>>srp_Cyrl<<`` and ``>>srp<<``; their
+        capitals vary.
+        """
+        alpha3 = (self.iso639_2, *_MARIAN_MEMBERS.get(self.iso639_2, ()))
+        region = (f"{self.primary}_{self._tag.territory}",) if self._tag.territory else ()
+        return (*region, *(f"{one}_{self.script}" for one in alpha3), *alpha3, self.primary)
 
     def matches(self, other: Language) -> bool:
         """Whether both are the same language, where a missing region or script stands for any."""

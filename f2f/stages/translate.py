@@ -23,7 +23,7 @@ from f2f.sentences import spoken_text
 from f2f.stage import StageContext
 from f2f.written_translation import LICENCE, choose_captions, find_translation, lay_over
 
-VERSION = 5
+VERSION = 6
 _TOLD_PROBLEMS = 5  # on the console
 _NON_COMMERCIAL = "{model} is licensed {licence}: the translation may not be used commercially"
 

@@ -66,15 +66,13 @@ def test_tables_are_those_of_the_engines() -> None:
 
 
 def test_every_nllb_code_is_reached_from_its_tag() -> None:
-    reached = {language.nllb for code in NLLB_CODES if (language := find_language(code))}
-    # Dari is standardised to fa-AF, and Persian has a model of its own.
-    assert NLLB_CODES - reached == {"prs_Arab"}
+    assert {code: parse_language(code).nllb for code in NLLB_CODES} == {code: code for code in NLLB_CODES}
 
 
 def test_every_code_of_whisper_and_m2m100_is_reached_from_its_tag() -> None:
     assert {language.whisper for code in WHISPER_CODES if (language := find_language(code))} == WHISPER_CODES
-    reached = {language.m2m100 for code in M2M100_CODES - {"ns"} if (language := find_language(code))}
-    assert reached | {Language("nso").m2m100} == M2M100_CODES
+    tags = {code: "nso" if code == "ns" else code for code in M2M100_CODES}
+    assert {code: parse_language(tag).m2m100 for code, tag in tags.items()} == {c: c for c in M2M100_CODES}
 
 
 @pytest.mark.parametrize(
@@ -105,6 +103,21 @@ def test_codes_of_each_engine(
 def test_marian_pairs() -> None:
     assert Language("en").marian_pair(Language("hi")) == "en-hi"
     assert Language("en-US").marian_pair(Language("ja")) == "en-jap"
+
+
+@pytest.mark.parametrize(
+    ("tag", "spellings"),
+    [
+        ("hi", ["hin_Deva", "hin", "hi"]),
+        ("pt-BR", ["pt_BR", "por_Latn", "por", "pt"]),
+        ("zh", ["zho_Hans", "cmn_Hans", "zho", "cmn", "zh"]),
+        ("zh-TW", ["zh_TW", "zho_Hant", "cmn_Hant", "zho", "cmn", "zh"]),
+        ("sr", ["srp_Cyrl", "srp", "sr"]),
+        ("sr-Latn", ["srp_Latn", "srp", "sr"]),
+    ],
+)
+def test_what_marian_models_may_call_a_language(tag: str, spellings: list[str]) -> None:
+    assert list(Language(tag).marian_codes) == spellings
 
 
 def test_a_missing_region_or_script_stands_for_any() -> None:

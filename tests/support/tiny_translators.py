@@ -56,15 +56,21 @@ def make_nllb(folder: Path) -> Path:
     return _teach_m2m(folder, tokenizer, len(tokenizer) + 8, languages)
 
 
-def make_marian(folder: Path, target: str = "hi") -> Path:
-    """Write what Helsinki-NLP/opus-mt-en-hi has: source.spm, target.spm, vocab.json, config and weights."""
+def make_marian(folder: Path, target: str = "hi", codes: Sequence[str] = ()) -> Path:
+    """Write what Helsinki-NLP/opus-mt-en-hi has: source.spm, target.spm, vocab.json, config and weights.
+
+    Args:
+        folder: empty, for the files.
+        target: language that is taught.
+        codes: of target languages, such as ``">>hin<<"``, in the vocabulary of a model that serves several.
+    """
     import torch
     from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
     model, pieces = _sentencepiece("unigram", 120)
     for name in ("source.spm", "target.spm"):
         (folder / name).write_bytes(model)
-    vocabulary = _vocabulary(["</s>", "<unk>"], [*pieces, "<pad>"])
+    vocabulary = _vocabulary(["</s>", "<unk>"], [*pieces, *codes, "<pad>"])
     (folder / "vocab.json").write_text(json.dumps(vocabulary), "utf-8")
     files = [str(folder / name) for name in ("source.spm", "target.spm", "vocab.json")]
     with warnings.catch_warnings():

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_translators import LESSONS, make_m2m100, make_marian, make_nllb
+from tiny_translators import LESSONS
 
 from f2f.candidates import Candidate
 from f2f.config import TranslateConfig
@@ -27,14 +27,6 @@ NAMES = ["m2m100", "nllb", "marian"]
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    made = {}
-    for name, make in (("m2m100", make_m2m100), ("nllb", make_nllb), ("marian", make_marian)):
-        made[name] = make(tmp_path_factory.mktemp(name))
-    return made
-
-
-@pytest.fixture(scope="module")
 def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
@@ -44,8 +36,8 @@ def _home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("F2F_HOME", str(shared_home))
 
 
-def _load(folders: dict[str, Path], name: str, target: Language = HI) -> FastTranslator:
-    return FastTranslator(FAMILIES[name], str(folders[name]), (EN, target), "cpu", lambda text: None)
+def _load(tiny: dict[str, Path], name: str, target: Language = HI) -> FastTranslator:
+    return FastTranslator(FAMILIES[name], str(tiny[name]), (EN, target), "cpu", lambda text: None)
 
 
 def _best(found: list[list[Candidate]]) -> list[str]:
@@ -53,22 +45,22 @@ def _best(found: list[list[Candidate]]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_translates_in_order_into_the_wanted_language(folders: dict[str, Path], name: str) -> None:
-    translator = _load(folders, name)
+def test_translates_in_order_into_the_wanted_language(tiny: dict[str, Path], name: str) -> None:
+    translator = _load(tiny, name)
     expected = [LESSONS[source]["hi"] for source in SOURCES]
     assert _best(translator.nbest(SOURCES, 1)) == expected
     assert _best(translator.nbest(SOURCES[::-1], 2)) == expected[::-1]
 
 
 @pytest.mark.parametrize("name", ["m2m100", "nllb"])
-def test_the_first_token_decides_the_language(folders: dict[str, Path], name: str) -> None:
-    assert _best(_load(folders, name, ES).nbest(SOURCES, 1)) == [LESSONS[source]["es"] for source in SOURCES]
+def test_the_first_token_decides_the_language(tiny: dict[str, Path], name: str) -> None:
+    assert _best(_load(tiny, name, ES).nbest(SOURCES, 1)) == [LESSONS[source]["es"] for source in SOURCES]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_wordings_and_scores_are_those_of_pytorch(folders: dict[str, Path], name: str) -> None:
-    fast = _load(folders, name).nbest(SOURCES, 4)
-    slow = Translator(FAMILIES[name], str(folders[name]), EN, HI, "cpu").nbest(SOURCES, 4)
+def test_wordings_and_scores_are_those_of_pytorch(tiny: dict[str, Path], name: str) -> None:
+    fast = _load(tiny, name).nbest(SOURCES, 4)
+    slow = Translator(FAMILIES[name], str(tiny[name]), EN, HI, "cpu").nbest(SOURCES, 4)
     for ours, theirs in zip(fast, slow, strict=True):
         assert ours[0].text == theirs[0].text
         assert ours[0].score == pytest.approx(
@@ -79,27 +71,26 @@ def test_wordings_and_scores_are_those_of_pytorch(folders: dict[str, Path], name
 
 
 def test_a_model_is_converted_once_and_kept_in_8_bits(
-    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("F2F_HOME", str(tmp_path))
     told: list[str] = []
     for _ in range(2):
-        FastTranslator(FAMILIES["nllb"], str(folders["nllb"]), (EN, HI), "cpu", told.append)
+        FastTranslator(FAMILIES["nllb"], str(tiny["nllb"]), (EN, HI), "cpu", told.append)
     assert len(told) == 1 and "this happens once" in told[0]
     (made,) = home().iterdir()
     assert is_converted(made) and made.name.endswith("-int8")
-    assert (made / "model.bin").stat().st_size < 0.5 * (folders["nllb"] / "model.safetensors").stat().st_size
+    assert (made / "model.bin").stat().st_size < 0.5 * (tiny["nllb"] / "model.safetensors").stat().st_size
     # Other weights are another model.
-    (folders["nllb"] / "note.txt").write_text("changed")
-    FastTranslator(FAMILIES["nllb"], str(folders["nllb"]), (EN, HI), "cpu", told.append)
-    (folders["nllb"] / "note.txt").unlink()
+    other = shutil.copytree(tiny["nllb"], tmp_path / tiny["nllb"].name)
+    FastTranslator(FAMILIES["nllb"], str(other), (EN, HI), "cpu", told.append)
     assert len(told) == 2
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_converted_folder_serves_as_a_model(folders: dict[str, Path], tmp_path: Path, name: str) -> None:
+def test_a_converted_folder_serves_as_a_model(tiny: dict[str, Path], tmp_path: Path, name: str) -> None:
     place = tmp_path / "mine"
-    ctranslate2_translation._convert(FAMILIES[name], "tiny", folders[name], place)
+    ctranslate2_translation._convert(FAMILIES[name], "tiny", tiny[name], place)
     assert family_of(str(place)) == name
     assert local_folder(str(place), FAMILIES[name]) == place
     choice = plan(None, "en", "hi", TranslateConfig(model=str(place)), "embedded")
@@ -109,38 +100,38 @@ def test_a_converted_folder_serves_as_a_model(folders: dict[str, Path], tmp_path
 
 
 def test_what_is_broken_is_named(
-    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("F2F_HOME", str(tmp_path / "home"))
     broken = tmp_path / "broken"
-    shutil.copytree(folders["m2m100"], broken)
+    shutil.copytree(tiny["m2m100"], broken)
     (broken / "model.safetensors").write_bytes(b"<html>not found</html>")
     with pytest.raises(EngineUnavailableError, match=r"cannot be loaded.*delete .*broken"):
         FastTranslator(FAMILIES["m2m100"], str(broken), (EN, HI), "cpu", lambda text: None)
     assert list(home().iterdir()) == []  # nothing half made stays
-    ctranslate2_translation._convert(FAMILIES["nllb"], "tiny", folders["nllb"], tmp_path / "cut")
+    ctranslate2_translation._convert(FAMILIES["nllb"], "tiny", tiny["nllb"], tmp_path / "cut")
     (tmp_path / "cut" / "model.bin").write_bytes(b"cut off")
     with pytest.raises(EngineUnavailableError, match=r"cannot be loaded.*delete .*cut"):
         FastTranslator(FAMILIES["nllb"], str(tmp_path / "cut"), (EN, HI), "cpu", lambda text: None)
     with pytest.raises(EngineUnavailableError, match="Klingon"):
-        _load(folders, "nllb", Language("tlh"))
+        _load(tiny, "nllb", Language("tlh"))
 
 
 def test_a_full_disk_is_known_before_the_conversion(
-    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("F2F_HOME", str(tmp_path))
     usage = shutil.disk_usage(tmp_path)._replace(free=0)
     monkeypatch.setattr(ctranslate2_translation.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(EngineUnavailableError, match=r"0\.0 GB free.*F2F_HOME"):
-        _load(folders, "nllb")
+        _load(tiny, "nllb")
 
 
-def test_who_runs_a_model(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_runs_a_model(tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = "f2f.engines.translation_runtime"
     monkeypatch.setattr(f"{runtime}.shows_signs_of", lambda name: False)
     assert choose_runtime("auto", None) == "ctranslate2"
-    assert choose_runtime("torch", str(folders["nllb"])) == "torch"
+    assert choose_runtime("torch", str(tiny["nllb"])) == "torch"
     (tmp_path / "model.bin").write_bytes(b"")
     (tmp_path / "shared_vocabulary.json").write_text("[]")
     with pytest.raises(UsageError, match="was converted for CTranslate2"):

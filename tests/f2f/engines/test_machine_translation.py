@@ -23,22 +23,22 @@ def _best(found: list[list[Candidate]]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["m2m100", "nllb", "marian"])
-def test_translates_in_order_into_the_wanted_language(translators: dict[str, Path], name: str) -> None:
-    translator = Translator(FAMILIES[name], str(translators[name]), EN, HI, "cpu")
+def test_translates_in_order_into_the_wanted_language(tiny: dict[str, Path], name: str) -> None:
+    translator = Translator(FAMILIES[name], str(tiny[name]), EN, HI, "cpu")
     expected = [LESSONS[source]["hi"] for source in SOURCES]
     assert _best(translator.nbest(SOURCES, 1)) == expected
     assert _best(translator.nbest(SOURCES[::-1], 2)) == expected[::-1]
 
 
 @pytest.mark.parametrize("name", ["m2m100", "nllb"])
-def test_the_forced_token_decides_the_language(translators: dict[str, Path], name: str) -> None:
-    translator = Translator(FAMILIES[name], str(translators[name]), EN, ES, "cpu")
+def test_the_forced_token_decides_the_language(tiny: dict[str, Path], name: str) -> None:
+    translator = Translator(FAMILIES[name], str(tiny[name]), EN, ES, "cpu")
     assert _best(translator.nbest(SOURCES, 1)) == [LESSONS[source]["es"] for source in SOURCES]
 
 
 @pytest.mark.parametrize("name", ["m2m100", "nllb", "marian"])
-def test_beams_give_different_translations_best_first(translators: dict[str, Path], name: str) -> None:
-    translator = Translator(FAMILIES[name], str(translators[name]), EN, HI, "cpu")
+def test_beams_give_different_translations_best_first(tiny: dict[str, Path], name: str) -> None:
+    translator = Translator(FAMILIES[name], str(tiny[name]), EN, HI, "cpu")
     for source, found in zip(SOURCES, translator.nbest(SOURCES, 4), strict=True):
         texts = [one.text for one in found]
         assert texts[0] == LESSONS[source]["hi"]
@@ -48,11 +48,11 @@ def test_beams_give_different_translations_best_first(translators: dict[str, Pat
         assert 0 >= scores[0] > scores[1] + 0.1  # the lesson learnt by heart is far ahead
 
 
-def test_scores_are_the_mean_log_probabilities_of_the_tokens(translators: dict[str, Path]) -> None:
+def test_scores_are_the_mean_log_probabilities_of_the_tokens(tiny: dict[str, Path]) -> None:
     import torch
     from torch.nn.functional import cross_entropy
 
-    translator = Translator(FAMILIES["nllb"], str(translators["nllb"]), EN, HI, "cpu")
+    translator = Translator(FAMILIES["nllb"], str(tiny["nllb"]), EN, HI, "cpu")
     tokenizer, network = translator._tokenizer.library, translator._model
     for source in SOURCES:
         best = translator.nbest([source], 2)[0][0]
@@ -66,9 +66,9 @@ def test_scores_are_the_mean_log_probabilities_of_the_tokens(translators: dict[s
 
 
 def test_scoring_in_small_portions_gives_the_same(
-    translators: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    translator = Translator(FAMILIES["m2m100"], str(translators["m2m100"]), EN, HI, "cpu")
+    translator = Translator(FAMILIES["m2m100"], str(tiny["m2m100"]), EN, HI, "cpu")
     at_once = translator.nbest(SOURCES, 3)
     monkeypatch.setattr("f2f.engines.machine_translation._MAX_LOGITS", 1)
     for one, other in zip(at_once, translator.nbest(SOURCES, 3), strict=True):
@@ -76,30 +76,28 @@ def test_scoring_in_small_portions_gives_the_same(
         assert [c.score for c in one] == pytest.approx([c.score for c in other], abs=1e-4)
 
 
-def test_translators_tell_their_family(translators: dict[str, Path]) -> None:
-    assert {name: family_of(str(folder)) for name, folder in translators.items()} == {
-        n: n for n in translators
-    }
+def test_folders_tell_their_family(tiny: dict[str, Path]) -> None:
+    assert {name: family_of(str(folder)) for name, folder in tiny.items()} == {n: n for n in tiny}
     assert family_of("facebook/nllb-200-1.3B") == "nllb"
     assert family_of("Helsinki-NLP/opus-mt-en-de") == "marian"
     assert family_of("someone/t5") is None
 
 
-def test_a_damaged_checkpoint_is_named(translators: dict[str, Path], tmp_path: Path) -> None:
-    for file in translators["m2m100"].iterdir():
+def test_a_damaged_checkpoint_is_named(tiny: dict[str, Path], tmp_path: Path) -> None:
+    for file in tiny["m2m100"].iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "model.safetensors").write_bytes(b"<html>not found</html>")
     with pytest.raises(EngineUnavailableError, match="cannot be loaded"):
         Translator(FAMILIES["m2m100"], str(tmp_path), EN, HI, "cpu")
 
 
-def test_a_language_unknown_to_the_model_is_refused(translators: dict[str, Path]) -> None:
+def test_a_language_unknown_to_the_model_is_refused(tiny: dict[str, Path]) -> None:
     with pytest.raises(EngineUnavailableError, match="Klingon"):
-        Translator(FAMILIES["nllb"], str(translators["nllb"]), EN, Language("tlh"), "cpu")
+        Translator(FAMILIES["nllb"], str(tiny["nllb"]), EN, Language("tlh"), "cpu")
 
 
-def test_status_of_a_folder(translators: dict[str, Path], tmp_path: Path) -> None:
-    ready = status(FAMILIES["m2m100"], str(translators["m2m100"]), EN, HI)
+def test_status_of_a_folder(tiny: dict[str, Path], tmp_path: Path) -> None:
+    ready = status(FAMILIES["m2m100"], str(tiny["m2m100"]), EN, HI)
     assert ready.ready
     assert not ready.needs_download
     empty = status(FAMILIES["m2m100"], str(tmp_path), EN, HI)
@@ -108,7 +106,7 @@ def test_status_of_a_folder(translators: dict[str, Path], tmp_path: Path) -> Non
 
 
 def test_status_finds_the_hub_cache(
-    translators: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     snapshot = tmp_path / "models--facebook--m2m100_418M" / "snapshots" / "abc"
@@ -116,7 +114,7 @@ def test_status_finds_the_hub_cache(
     missing = status(FAMILIES["m2m100"], None, EN, HI)
     assert not missing.ready
     assert "f2f models pull facebook/m2m100_418M" in missing.reason
-    for file in translators["m2m100"].iterdir():
+    for file in tiny["m2m100"].iterdir():
         (snapshot / file.name).write_bytes(file.read_bytes())
     assert status(FAMILIES["m2m100"], None, EN, HI, "embedded").ready
     assert local_folder("facebook/m2m100_418M", FAMILIES["m2m100"]) == snapshot
@@ -152,7 +150,7 @@ def test_a_probe_never_raises() -> None:
     assert not engine_status.is_reachable("no url")
 
 
-def test_identity_changes_with_the_files(translators: dict[str, Path], tmp_path: Path) -> None:
+def test_identity_changes_with_the_files(tiny: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     before = identity(FAMILIES["nllb"], str(tmp_path))
     (tmp_path / "config.json").write_text('{"a": 1}')

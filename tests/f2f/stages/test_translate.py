@@ -28,8 +28,8 @@ def _no_weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 
 @pytest.fixture(scope="module")
-def m2m100(translators: dict[str, Path]) -> Path:
-    return translators["m2m100"]
+def m2m100(tiny: dict[str, Path]) -> Path:
+    return tiny["m2m100"]
 
 
 RUNTIMES = ("torch", "ctranslate2") if has_package("ctranslate2") else ("torch",)
