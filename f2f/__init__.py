@@ -23,17 +23,19 @@ if TYPE_CHECKING:
         StageError,
         UsageError,
     )
-    from f2f.request import Outputs, Request
+    from f2f.request import Outcome, Outputs, Request, Stopped
     from f2f.stage import Observer
 
 _HOMES = {
     "Config": "f2f.config",
     "EngineUnavailableError": "f2f.errors",
     "F2FError": "f2f.errors",
+    "Outcome": "f2f.request",
     "Outputs": "f2f.request",
     "PreflightError": "f2f.errors",
     "Request": "f2f.request",
     "StageError": "f2f.errors",
+    "Stopped": "f2f.request",
     "UsageError": "f2f.errors",
 }
 
@@ -41,10 +43,12 @@ __all__ = [
     "Config",
     "EngineUnavailableError",
     "F2FError",
+    "Outcome",
     "Outputs",
     "PreflightError",
     "Request",
     "StageError",
+    "Stopped",
     "UsageError",
     "translate_video",
 ]
@@ -57,7 +61,7 @@ def translate_video(
     config: Config | None = None,
     observer: Observer | None = None,
     **options: Any,
-) -> list[Outputs]:
+) -> list[Outcome]:
     """Translate a video, in this process.
 
     Args:
@@ -68,7 +72,7 @@ def translate_video(
         options: ``source_language``, ``output_dir`` and the other fields of ``f2f.request.Request``.
 
     Returns:
-        One ``Outputs`` for each target language.
+        One ``Outputs`` for each target language; ``Stopped`` where ``until`` names a stage to stop after.
 
     Raises:
         F2FError: see ``f2f.errors``.

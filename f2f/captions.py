@@ -119,8 +119,8 @@ def find_text_track(info: MediaInfo, language: str | None = None) -> Any:
 def list_sidecars(source: Path) -> list[Sidecar]:
     """Return the caption files beside ``source``: ``lecture.srt``, ``lecture.en.vtt``, best format first.
 
-    Files that ``f2f`` wrote as its output (among them ``lecture.hi.dub.srt``), and forced (partial) captions,
-    are no sidecars.
+    Files that ``f2f`` wrote as its output (among them ``lecture.hi.dub.srt``) or to be edited
+    (``lecture.hi.review.srt``), and forced (partial) captions, are no sidecars.
     """
     stem, found = source.stem.lower() + ".", []
     try:
@@ -135,7 +135,7 @@ def list_sidecars(source: Path) -> list[Sidecar]:
             path.name[len(stem) : -len(path.suffix)].split(".") if len(name) > len(stem + path.suffix) else []
         )
         language = find_language(parts[0]) if parts else None
-        is_other = not {"forced", "dub"}.isdisjoint(parts)
+        is_other = not {"forced", "dub", "review"}.isdisjoint(parts)
         if (parts and language is None) or is_other or not path.is_file() or is_own_output(path):
             continue
         found.append(Sidecar(path, language))

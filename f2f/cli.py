@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from f2f import errors
-from f2f.commands import models
+from f2f.commands import models, review
 from f2f.session import Session
 from lipsync_core.waiting import wait_passively
 
@@ -96,7 +96,14 @@ Mark = Annotated[
 ]
 
 
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="STAGE", help="Stop after a stage, such as translate, for a review."),
+]
+
 app.add_typer(models.app, name="models")
+app.command(epilog=review.EXIT_CODES)(review.resume)
+app.command(epilog=review.EXIT_CODES)(review.redo)
 
 
 @app.callback(invoke_without_command=True)
@@ -137,6 +144,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
         str | None, typer.Option(metavar="auto|inline|prefect", help="Who carries the run out.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite outputs that f2f did not make.")] = False,
+    until: Until = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
     json: Json = False,
     debug: Debug = False,
@@ -154,7 +162,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
         resolved = build_config(config, flags, settings or ())
         request = build_request(
             source, to, config=resolved, source_language=from_, output_dir=output, workdir=workdir,
-            lipsync=not no_lipsync, force=force,
+            lipsync=not no_lipsync, force=force, until=until,
         )  # fmt: skip
         if dry_run:
             session.show_plan(request)

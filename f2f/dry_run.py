@@ -13,9 +13,10 @@ from rich.table import Table
 
 from f2f import choices
 from f2f.outputs import output_paths
-from f2f.pipeline import TARGET_STAGES, run_shared, run_target
+from f2f.pipeline import SHARED_STAGES, TARGET_STAGES, reaches, run_shared, run_target
 from f2f.request import Request
-from f2f.run import Run, Shared
+from f2f.review.files import review_paths
+from f2f.run import Run, Shared, StopRun
 from f2f.stage import SilentObserver
 from f2f.stage_call import R, StageCall
 from f2f.workspace import Stored, Workspace
@@ -88,17 +89,25 @@ def plan_run(request: Request) -> RunPlan:
     run = Run(request, Workspace(request.workspace_root), SilentObserver(), finder, device)
     engines, notices = _engines(request, device)
     _until_missing(partial(run_shared, run))
-    steps = [finder.step(stage, None, engines) for stage in ("probe", "transcribe")]
+    steps = [finder.step(stage, None, engines) for stage in SHARED_STAGES if reaches(request, stage)]
     video, transcript = finder.found("probe", None), finder.found("transcribe", None)
-    if video is not None:
-        _until_missing(partial(run.evaluate_source, video))
-    steps.append(finder.step("evaluate_source", None, engines))
+    if reaches(request, "evaluate"):
+        if video is not None:
+            _until_missing(partial(run.evaluate_source, video))
+        steps.append(finder.step("evaluate_source", None, engines))
     for target in request.targets:
         if video is not None and transcript is not None:
             _until_missing(partial(run_target, run, Shared(video, transcript), target))
-        steps += [finder.step(stage, target, engines) for stage in TARGET_STAGES]
-    paths = [path for target in request.targets for path in output_paths(request, target).values()]
-    return RunPlan(tuple(steps), tuple(paths), request.workspace_root, device, notices)
+        steps += [finder.step(stage, target, engines) for stage in TARGET_STAGES if reaches(request, stage)]
+    paths = tuple(path for target in request.targets for path in _files(request, target))
+    return RunPlan(tuple(steps), paths, request.workspace_root, device, notices)
+
+
+def _files(request: Request, target: str) -> tuple[Path, ...]:
+    """Return what lies beside the input afterwards."""
+    if reaches(request, "report"):
+        return tuple(output_paths(request, target).values())
+    return review_paths(request, target) if reaches(request, "transcribe") else ()
 
 
 def plan_table(plan: RunPlan) -> Table:
@@ -140,21 +149,25 @@ class _Finder:
 
 
 def _until_missing(walk: Callable[[], object]) -> None:
-    with contextlib.suppress(_NotStoredError):
+    with contextlib.suppress(_NotStoredError, StopRun):
         walk()
 
 
 def _engines(request: Request, device: str) -> tuple[dict[tuple[str, str | None], str], tuple[str, ...]]:
     """Return the engine chosen for each stage and what is to be said of the choices."""
-    pins: dict[tuple[str, str | None], choices.Pinned[Any]] = {
-        ("transcribe", None): choices.pin_transcribe(request),
-        ("evaluate_source", None): choices.pin_evaluate(request, device),
+    pin: dict[str, Callable[[str], choices.Pinned[Any]]] = {
+        "translate": lambda target: choices.pin_translate(request, request.source_language, target),
+        "synthesize": lambda target: choices.pin_synthesize(request, target),
+        "lipsync": lambda target: choices.pin_lipsync(request, device),
+        "mux": lambda target: choices.pin_mux(request),
+        "evaluate": lambda target: choices.pin_evaluate(request, device),
     }
-    for target in request.targets:
-        pins["translate", target] = choices.pin_translate(request, request.source_language, target)
-        pins["synthesize", target] = choices.pin_synthesize(request, target)
-        pins["lipsync", target] = choices.pin_lipsync(request, device)
-        pins["mux", target] = choices.pin_mux(request)
-        pins["evaluate", target] = choices.pin_evaluate(request, device)
+    pins: dict[tuple[str, str | None], choices.Pinned[Any]] = {}
+    if reaches(request, "transcribe"):
+        pins["transcribe", None] = choices.pin_transcribe(request)
+    if reaches(request, "evaluate"):
+        pins["evaluate_source", None] = choices.pin_evaluate(request, device)
+    wanted = [stage for stage in pin if reaches(request, stage)]
+    pins |= {(stage, target): pin[stage](target) for target in request.targets for stage in wanted}
     notices = dict.fromkeys(pin.notice for pin in pins.values() if pin.notice)
     return {place: pin.choice.engine for place, pin in pins.items()}, tuple(notices)

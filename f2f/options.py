@@ -59,10 +59,7 @@ def repeat_command(request: Request, target: str) -> str:
     words = ["f2f", "translate", str(request.source), "--to", target]
     if request.source_language is not None:
         words += ["--from", request.source_language]
-    if request.output_dir != request.source.parent:
-        words += ["-o", str(request.output_dir)]
-    if request.workdir is not None:
-        words += ["--workdir", str(request.workdir)]
+    words += _folder_words(request)
     if not request.lipsync:
         words += ["--no-lipsync"]
     default = Config()
@@ -71,6 +68,20 @@ def repeat_command(request: Request, target: str) -> str:
         if value != _get(default, key):
             words += ["--set", f"{key}={value}"]
     return shlex.join(words)
+
+
+def resume_command(request: Request, target: str) -> str:
+    """Return the shell line that goes on with this request in one language."""
+    return shlex.join(["f2f", "resume", str(request.source), "--to", target, *_folder_words(request)])
+
+
+def _folder_words(request: Request) -> list[str]:
+    words = []
+    if request.output_dir != request.source.parent:
+        words += ["-o", str(request.output_dir)]
+    if request.workdir is not None:
+        words += ["--workdir", str(request.workdir)]
+    return words
 
 
 def _get(config: Any, key: str) -> Any:
@@ -114,7 +125,14 @@ def build_request(
         source_language: spoken language, None to find out.
         output_dir: folder for the outputs.
         rest: further fields of ``Request``.
+
+    Raises:
+        UsageError: ``until`` is no stage.
     """
+    from f2f.pipeline import STAGES
+
+    if rest.get("until") not in (None, *STAGES):
+        raise UsageError(f"--until {rest['until']}: no such stage; allowed: {', '.join(STAGES)}")
     words = [word.strip() for target in targets for word in target.split(",") if word.strip()]
     return Request(
         source=source,

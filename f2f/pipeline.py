@@ -10,25 +10,31 @@ from dataclasses import replace
 
 from f2f.checked import checked
 from f2f.errors import F2FError, StageError
+from f2f.options import resume_command
 from f2f.outputs import publish
-from f2f.request import Outputs, Request
-from f2f.results import ReportResult
-from f2f.run import Run, Shared, TargetResults
+from f2f.record import write_record
+from f2f.request import Outcome, Outputs, Request, Stopped
+from f2f.results import ReportResult, Translation
+from f2f.review.files import review_paths
+from f2f.review.reviewed import edit_transcript, refresh_tables, translate_reviewed
+from f2f.run import Run, Shared, StopRun, TargetResults
 from f2f.stage import Observer, SilentObserver
 from f2f.stage_call import Execute, call_inline
 from f2f.workspace import Stored, Workspace
 
 SHARED_STAGES = ("probe", "transcribe")
 TARGET_STAGES = ("translate", "synthesize", "fit", "lipsync", "mux", "evaluate", "report")
+STAGES = (*SHARED_STAGES, *TARGET_STAGES)
 
 
 def translate_video(
     request: Request, observer: Observer | None = None, execute: Execute = call_inline
-) -> list[Outputs]:
+) -> list[Outcome]:
     """Translate a video into every language of the request.
 
     Stored results are used wherever their inputs are unchanged. A language that fails does not stop the
-    others; its error is raised when they are done.
+    others; its error is raised when they are done. What a person edited (``f2f.review``) takes the place of
+    what the stages made.
 
     Args:
         request: what to do; a ``CheckedRequest`` is not checked again.
@@ -36,23 +42,30 @@ def translate_video(
         execute: carries out each stage; the hook by which ``flows`` makes tasks of them.
 
     Returns:
-        One ``Outputs`` for each target language, in the request's order.
+        One ``Outputs`` for each target language, in the request's order; one ``Stopped`` where the request
+        says to stop before the end.
 
     Raises:
         PreflightError: something is wrong that can be known before the work; nothing was done.
         F2FError: a stage failed; what is finished is kept.
     """
     observer = observer or SilentObserver()
-    request = checked(request)
-    workspace = Workspace(request.workspace_root)
+    ready = checked(request)
+    workspace = Workspace(ready.workspace_root)
     with workspace.lock(observer):
-        run = Run(request, workspace, observer, execute, request.device)
-        shared = run_shared(run)
-        done: list[Outputs] = []
+        write_record(ready)
+        run = Run(ready, workspace, observer, execute, ready.device)
+        try:
+            shared = run_shared(run)
+        except StopRun as stop:
+            return [_stopped(run, target, stop) for target in ready.targets]
+        done: list[Outcome] = []
         failed: list[F2FError] = []
-        for target in request.targets:
+        for target in ready.targets:
             try:
                 done.append(_translate_to(run, shared, target))
+            except StopRun as stop:
+                done.append(_stopped(run, target, stop))
             except F2FError as error:
                 failed.append(error)
     if len(failed) == 1:
@@ -62,26 +75,39 @@ def translate_video(
     return done
 
 
+def reaches(request: Request, stage: str) -> bool:
+    """Whether the request runs a stage, or stops before it."""
+    return request.until is None or STAGES.index(stage) <= STAGES.index(request.until)
+
+
 def run_shared(run: Run) -> Shared:
     """Run the stages that all target languages share."""
-    video = run.probe()
-    return Shared(video, run.transcribe(video))
+    video = run.stop_after(run.probe())
+    return Shared(video, run.stop_after(run.transcribe(video)))
 
 
 def run_target(run: Run, shared: Shared, target: str) -> tuple[TargetResults, Stored[ReportResult]]:
     """Run the stages of one target language."""
-    translation = run.translate(target, shared.transcript)
-    speech = run.synthesize(target, shared, translation)
-    fitted = run.fit(target, shared, translation, speech)
-    lips = run.lipsync(target, shared, fitted)
-    muxed = run.mux(target, shared, speech.result.as_said(translation.result), fitted, lips)
-    evaluation = run.evaluate(target, run.evaluate_source(shared.video), muxed)
+    return _run_from_speech(run, target, *translate_reviewed(run, shared, target))
+
+
+def _run_from_speech(
+    run: Run, target: str, shared: Shared, translation: Stored[Translation]
+) -> tuple[TargetResults, Stored[ReportResult]]:
+    run.stop_after(translation)
+    speech = run.stop_after(run.synthesize(target, shared, translation))
+    fitted = run.stop_after(run.fit(target, shared, translation, speech))
+    lips = run.stop_after(run.lipsync(target, shared, fitted))
+    muxed = run.stop_after(run.mux(target, shared, speech.result.as_said(translation.result), fitted, lips))
+    evaluation = run.stop_after(run.evaluate(target, run.evaluate_source(shared.video), muxed))
     results = TargetResults(target, translation, speech, fitted, lips, muxed, evaluation)
     return results, run.report(shared, results)
 
 
 def _translate_to(run: Run, shared: Shared, target: str) -> Outputs:
-    results, report = run_target(run, shared, target)
+    shared, translation = translate_reviewed(run, shared, target)
+    refresh_tables(run, target, shared.transcript, translation)
+    results, report = _run_from_speech(run, target, shared, translation)
     files = {
         ".mp4": results.muxed.path(results.muxed.result.video),
         ".srt": report.path(report.result.subtitles),
@@ -91,3 +117,11 @@ def _translate_to(run: Run, shared: Shared, target: str) -> Outputs:
     outputs = publish(run.request, target, files)
     mine = [record for (_, of), record in run.records.items() if of in (None, target)]
     return replace(outputs, reused=all(record.reused for record in mine))
+
+
+def _stopped(run: Run, target: str, stop: StopRun) -> Stopped:
+    request, stage = run.request, stop.stored.stage
+    if stage == "transcribe":
+        refresh_tables(run, target, edit_transcript(run, stop.stored, target)[0], None)
+    tables = () if stage == "probe" else review_paths(request, target)
+    return Stopped(target, stage, tables, stop.stored.folder, resume_command(request, target))

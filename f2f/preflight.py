@@ -21,7 +21,9 @@ from f2f.errors import (
     PreflightError,
 )
 from f2f.outputs import foreign_outputs, foreign_words
+from f2f.pipeline import reaches
 from f2f.request import Request
+from f2f.review.files import foreign_files
 from lipsync_core.errors import LipSyncError, MissingModelError
 
 if TYPE_CHECKING:
@@ -133,15 +135,19 @@ def _check_engines(request: Request, targets: list[str], device: str, problems: 
     with problems.collect():
         choices.pin_transcribe(request)
     for target in targets:
+        if reaches(request, "translate"):
+            with problems.collect():
+                choices.pin_translate(request, request.source_language, target)
+        if reaches(request, "synthesize"):
+            with problems.collect():
+                choices.pin_synthesize(request, target)
+    for stage, pin in (("lipsync", choices.pin_lipsync), ("evaluate", choices.pin_evaluate)):
+        if reaches(request, stage):
+            with problems.collect():
+                pin(request, device)
+    if reaches(request, "mux"):
         with problems.collect():
-            choices.pin_translate(request, request.source_language, target)
-        with problems.collect():
-            choices.pin_synthesize(request, target)
-    for pin in (choices.pin_lipsync, choices.pin_evaluate):
-        with problems.collect():
-            pin(request, device)
-    with problems.collect():
-        choices.pin_mux(request)
+            choices.pin_mux(request)
 
 
 def _check_room(request: Request, info: MediaInfo, problems: Problems) -> None:
@@ -174,6 +180,10 @@ def _check_outputs(request: Request, problems: Problems) -> None:
             problems.add(
                 f"{what} folder {folder}: {existing} may not be written by this user; choose another"
             )
+    if request.until is not None and not request.force:
+        with problems.collect():
+            for line in foreign_files(request):
+                problems.add(line)
     if not request.force:
         with problems.collect():
             for path in foreign_outputs(request):

@@ -21,6 +21,7 @@ class Request:
         config: everything that shapes the run.
         lipsync: False keeps the picture as it is and only dubs.
         force: overwrite outputs that f2f did not make, or that were edited since.
+        until: stage after which to stop; None runs to the end.
     """
 
     source: Path
@@ -31,6 +32,7 @@ class Request:
     config: Config = field(default_factory=Config)
     lipsync: bool = True
     force: bool = False
+    until: str | None = None
 
     @property
     def workspace_root(self) -> Path:
@@ -66,6 +68,38 @@ class Outputs:
     def files(self) -> tuple[Path, ...]:
         """All files, the video first."""
         return (self.video, self.subtitles, self.manifest, self.report)
+
+    @property
+    def summary(self) -> str:
+        """The outcome in a few words."""
+        return self.video.name
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A run of one target language that stopped where it was asked to; nothing is published.
+
+    Attributes:
+        target_language: BCP-47 code.
+        stage: the last stage that ran.
+        files: what a person may look at or edit, the table first.
+        folder: where the stage's result lies.
+        command: shell line that goes on.
+    """
+
+    target_language: str
+    stage: str
+    files: tuple[Path, ...]
+    folder: Path
+    command: str
+
+    @property
+    def summary(self) -> str:
+        """The outcome in a few words."""
+        return f"{self.target_language}: stopped after {self.stage}, as asked"
+
+
+Outcome = Outputs | Stopped
 
 
 OUTPUT_SUFFIXES = (".mp4", ".srt", ".json", ".html")

@@ -58,6 +58,18 @@ class TargetResults:
     evaluation: Stored[Evaluation]
 
 
+class StopRun(Exception):
+    """The run has come to the stage after which it was to stop.
+
+    Attributes:
+        stored: what that stage made.
+    """
+
+    def __init__(self, stored: Stored[Any]) -> None:
+        super().__init__(stored.stage)
+        self.stored = stored
+
+
 @dataclass
 class Run:
     """One run over one source.
@@ -70,6 +82,7 @@ class Run:
         device: resolved device.
         notices: everything a person was told, with the target language it concerns.
         records: every stage as it went.
+        duration_s: of the source, once it was probed.
     """
 
     request: Request
@@ -79,6 +92,7 @@ class Run:
     device: str
     notices: list[tuple[str | None, str]] = field(default_factory=list)
     records: dict[tuple[str, str | None], StageRecord] = field(default_factory=dict)
+    duration_s: float | None = None
 
     def probe(self) -> Stored[SourceVideo]:
         """Look into the source; its content is the key."""
@@ -86,7 +100,9 @@ class Run:
 
         source = self.request.source
         inputs = {"source": FileHashes(self.workspace.root).sha256(source)}
-        return self._run("probe", None, SourceVideo, inputs, lambda context: probe(source, context))
+        stored = self._run("probe", None, SourceVideo, inputs, lambda context: probe(source, context))
+        self.duration_s = stored.result.duration_s
+        return stored
 
     def transcribe(self, video: Stored[SourceVideo]) -> Stored[Transcript]:
         """Write down what is said."""
@@ -103,6 +119,18 @@ class Run:
 
     def translate(self, target: str, transcript: Stored[Transcript]) -> Stored[Translation]:
         """Say it in another language."""
+        return self._execute(self._translation_call(target, transcript))
+
+    def has_translation(self, target: str, transcript: Stored[Transcript]) -> bool:
+        """Whether ``translate`` would find its result."""
+        return self._translation_call(target, transcript).find() is not None
+
+    def translation_scope(self, target: str, transcript: Stored[Transcript]) -> str:
+        """Return a name for everything, beside the text, that a translation depends on."""
+        pinned = choices.pin_translate(self.request, transcript.result.language, target)
+        return make_key("translate", stage_version("f2f.stages.translate"), {"target": target, **pinned.key})
+
+    def _translation_call(self, target: str, transcript: Stored[Transcript]) -> StageCall[Translation]:
         from f2f.stages.translate import translate
 
         config = self.request.config
@@ -113,7 +141,7 @@ class Run:
         rates = read_rates(self.workspace.root / RATES_FILE)
         pace = Pace(rates=rates, voice=config.synthesize.voice, **limits)
         inputs = {"transcript": transcript.digest, "target": target, "limits": limits, **pinned.key}
-        return self._run(
+        return self._call(
             "translate", target, Translation, inputs,
             lambda context: translate(transcript.result, target, pinned.config, context, pace),
         )  # fmt: skip
@@ -298,8 +326,19 @@ class Run:
         work: Callable[[StageContext], R],
     ) -> Stored[R]:
         """Have one stage executed and remember what it told."""
+        return self._execute(self._call(stage, target, kind, inputs, work))
+
+    def _call(
+        self,
+        stage: str,
+        target: str | None,
+        kind: type[R],
+        inputs: Mapping[str, Any],
+        work: Callable[[StageContext], R],
+    ) -> StageCall[R]:
+        """Bind one stage to its inputs."""
         name = self.request.source.stem
-        call = StageCall(
+        return StageCall(
             stage=stage,
             target_language=target,
             description=f"{stage} {name}" + (f" to {target}" if target else ""),
@@ -311,14 +350,30 @@ class Run:
             observer=self.observer,
             device=self.device,
         )
+
+    def _execute(self, call: StageCall[R]) -> Stored[R]:
         stored = self.execute(call)
-        self.notices += [(target, notice) for notice in stored.notices]
-        self.records[stage, target] = StageRecord(
-            stage=stage, seconds=stored.seconds, reused=stored.reused, engine=stored.engine
+        self.notices += [(call.target_language, notice) for notice in stored.notices]
+        self.records[call.stage, call.target_language] = StageRecord(
+            stage=call.stage, seconds=stored.seconds, reused=stored.reused, engine=stored.engine
         )
         return stored
 
+    def stop_after(self, stored: Stored[R]) -> Stored[R]:
+        """Return ``stored``, unless the run is to stop after its stage.
+
+        Raises:
+            StopRun: it is.
+        """
+        if stored.stage == self.request.until:
+            raise StopRun(stored)
+        return stored
+
+    def tell(self, target: str | None, text: str) -> None:
+        """Tell a person something, on the console and in the report."""
+        self.notices.append((target, text))
+        self.observer.notice(text)
+
     def _tell(self, target: str | None, pinned: choices.Pinned[Any]) -> None:
         if pinned.notice is not None:
-            self.notices.append((target, pinned.notice))
-            self.observer.notice(pinned.notice)
+            self.tell(target, pinned.notice)

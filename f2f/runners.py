@@ -11,7 +11,7 @@ import os
 from typing import Protocol, cast
 
 from f2f.errors import EngineUnavailableError, UsageError
-from f2f.request import Outputs, Request
+from f2f.request import Outcome, Request
 from f2f.stage import Observer
 
 GROUP = "f2f.runners"
@@ -30,7 +30,7 @@ class Runner(Protocol):
     def hint(self) -> str:
         """One line that says how to get it, for runs that went without."""
 
-    def run(self, request: Request, observer: Observer) -> list[Outputs]:
+    def run(self, request: Request, observer: Observer) -> list[Outcome]:
         """Carry out a run."""
 
     def ui(self, port: int | None = None, host: str | None = None) -> int:
@@ -50,7 +50,7 @@ class InlineRunner:
         """Nothing is needed for it."""
         return ""
 
-    def run(self, request: Request, observer: Observer) -> list[Outputs]:
+    def run(self, request: Request, observer: Observer) -> list[Outcome]:
         """Run the pipeline here."""
         from f2f.pipeline import translate_video
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -15,8 +16,11 @@ from rich.table import Table
 
 from f2f import errors
 from f2f.console import JsonObserver, Observers, console_observer
-from f2f.request import Outputs, Request
+from f2f.request import Outputs, Request, Stopped
 from f2f.stage import Observer
+
+if TYPE_CHECKING:
+    from f2f.review.resume import Redo
 
 RESUME = "what is finished is kept; the same command resumes"
 
@@ -64,7 +68,39 @@ class Session:
             runner = choose_runner(runner_name, observer)
             outputs = runner.run(ready, observer)
         for each in outputs:
-            self._show(each)
+            if isinstance(each, Stopped):
+                self._show_stopped(each)
+            else:
+                self._show(each)
+
+    def resume(self, asked: Request, runner_name: str | None) -> None:
+        """Take the edits of every language, then go on with each."""
+        from f2f.review.resume import take_edits
+
+        with self._observer() as observer:
+            continuations = take_edits(asked, observer)
+        for going_on in continuations:
+            self.translate(going_on.request, runner_name)
+
+    def redo(
+        self,
+        manifest: Path,
+        redo: Redo,
+        workdir: Path | None,
+        runner_name: str | None,
+        *,
+        force: bool = False,
+    ) -> None:
+        """Do some segments again; a text or voice that cannot be used is forgotten again."""
+        from f2f.review.resume import take_redo
+
+        with self._observer() as observer:
+            going_on = take_redo(manifest, redo, workdir, observer)
+        try:
+            self.translate(replace(going_on.request, force=force), runner_name)
+        except errors.UsageError:
+            going_on.undo()
+            raise
 
     def show_plan(self, request: Request) -> None:
         """Say what ``translate`` would do, and do nothing."""
@@ -140,6 +176,20 @@ class Session:
     def _observer(self) -> Iterator[Observer]:
         with console_observer(self._errors) as console:
             yield Observers([console, self._json]) if self._json else console
+
+    def _show_stopped(self, stopped: Stopped) -> None:
+        if self._json:
+            self._json.emit(
+                "stopped", target_language=stopped.target_language, stage=stopped.stage,
+                files=[str(path) for path in stopped.files], folder=str(stopped.folder),
+                command=stopped.command,
+            )  # fmt: skip
+            return
+        self._out.print(f"{stopped.summary}:", markup=False, soft_wrap=True)
+        for path in stopped.files:
+            self._out.print(f"{path}  (to edit)", markup=False, soft_wrap=True)
+        self._out.print(f"{stopped.folder}  (what {stopped.stage} made)", markup=False, soft_wrap=True)
+        self._out.print(f"go on with: {stopped.command}", markup=False, soft_wrap=True)
 
     def _show(self, outputs: Outputs) -> None:
         facts: dict[str, Any] = {

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from f2f.config_file import load_config
 from f2f.options import build_request
+from f2f.record import absolute_paths
 from f2f.request import Request
 
 
@@ -21,18 +22,24 @@ class RunOptions(BaseModel):
     workdir: str | None = None
     lipsync: bool = True
     force: bool = False
+    until: str | None = None
 
 
 def parameters_of(request: Request) -> dict[str, Any]:
     """Return the flow's parameters for ``request``: JSON values, every path absolute."""
-    workdir = None if request.workdir is None else str(request.workdir.resolve())
+    options = RunOptions(
+        workdir=None if request.workdir is None else str(request.workdir.resolve()),
+        lipsync=request.lipsync,
+        force=request.force,
+        until=request.until,
+    )
     return {
         "source": str(request.source.resolve()),
         "targets": list(request.targets),
         "source_language": request.source_language,
         "output_dir": str(request.output_dir.resolve()),
-        "config": _absolute_paths(request.config).model_dump(mode="json"),
-        "options": RunOptions(workdir=workdir, lipsync=request.lipsync, force=request.force).model_dump(),
+        "config": absolute_paths(request.config).model_dump(mode="json"),
+        "options": options.model_dump(),
     }
 
 
@@ -48,6 +55,7 @@ def request_of(
 
     Raises:
         ConfigError: ``config`` holds an unknown key or a value that is not allowed.
+        UsageError: ``options`` name an unknown stage.
     """
     options = options or RunOptions()
     return build_request(
@@ -59,18 +67,8 @@ def request_of(
         workdir=Path(options.workdir) if options.workdir else None,
         lipsync=options.lipsync,
         force=options.force,
+        until=options.until,
     )
-
-
-def _absolute_paths(section: Any) -> Any:
-    changes: dict[str, Any] = {}
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        if isinstance(value, Path):
-            changes[name] = value.resolve()
-        elif isinstance(value, BaseModel):
-            changes[name] = _absolute_paths(value)
-    return section.model_copy(update=changes)
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

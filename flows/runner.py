@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 
 from f2f.errors import EngineUnavailableError
-from f2f.request import Outputs, Request
+from f2f.request import Outcome, Request
 from f2f.stage import Observer
 from flows.environment import prepare_client, settle_prefect
 from flows.server import Answer, ask_server, find_api_url, listening_address, serve
@@ -44,7 +44,7 @@ class PrefectRunner:
             f"No Prefect server at {answer.api_url} ({answer.reason}); running without. To start one: f2f ui"
         )
 
-    def run(self, request: Request, observer: Observer) -> list[Outputs]:
+    def run(self, request: Request, observer: Observer) -> list[Outcome]:
         """Run ``request`` as a flow; if the server goes away, finish without it.
 
         Raises:

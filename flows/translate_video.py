@@ -25,7 +25,7 @@ from f2f import pipeline
 from f2f.console import Observers
 from f2f.errors import F2FError
 from f2f.outputs import placed_outputs
-from f2f.request import Outputs, Request
+from f2f.request import Outcome, Request
 from f2f.stage import Observer, SilentObserver
 from flows import artifacts
 from flows.environment import LOGGERS
@@ -52,7 +52,7 @@ class Handover:
 
     request: Request | None = None
     observer: Observer = field(default_factory=SilentObserver)
-    outputs: list[Outputs] | None = None
+    outputs: list[Outcome] | None = None
     failure: BaseException | None = None
 
 
@@ -81,7 +81,7 @@ def translate_video(
         source_language: code of the spoken language; empty lets the engine say.
         output_dir: folder for the outputs; empty takes the folder of the source.
         config: keys of `configs/default.yaml` that differ from the defaults.
-        options: folder for intermediate results, lip-sync on or off, overwriting.
+        options: folder for intermediate results, lip-sync on or off, overwriting, stage to stop after.
     """
     handover = _handover.get() or Handover()
     for name in LOGGERS:
@@ -100,10 +100,10 @@ def translate_video(
     except Exception as error:
         handover.failure = error
         raise
-    return Completed(message=", ".join(each.video.name for each in handover.outputs), data=handover.outputs)
+    return Completed(message=", ".join(each.summary for each in handover.outputs), data=handover.outputs)
 
 
-def _run(request: Request, observer: Observer) -> list[Outputs]:
+def _run(request: Request, observer: Observer) -> list[Outcome]:
     """Run the pipeline, each stage a task; artifacts of finished languages stay even if another one fails."""
     _optional("tags", partial(_set_tags, request))
     if url := url_for("flow-run", flow_run.id):
@@ -137,7 +137,7 @@ def _optional(what: str, show: Callable[[], None]) -> None:
         logger.warning("%s could not be shown: %s", what, one_line(error))
 
 
-def run_as_flow(request: Request, observer: Observer) -> list[Outputs]:
+def run_as_flow(request: Request, observer: Observer) -> list[Outcome]:
     """Run ``request`` as a flow against the server that the environment names, told to ``observer`` too.
 
     Raises:

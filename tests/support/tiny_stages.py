@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from f2f.engines.speech import SpeakerProfile
 from f2f.engines.status import Choice, EngineStatus
-from f2f.manifest import Job
+from f2f.errors import UsageError
+from f2f.manifest import Job, build_manifest
 from f2f.request import Request
 from f2f.results import (
     EngineInfo,
@@ -30,6 +32,8 @@ from f2f.results import (
     VideoScore,
 )
 from f2f.stage import StageContext
+from f2f.take_making import MadeTake
+from f2f.takes import TakeMemory
 
 SCORE = VideoScore(whole=None, reason="tiny")
 
@@ -46,11 +50,22 @@ class TinyStages:
         ran: stages in the order they worked.
         identity: what each stage's weights are called.
         jobs: what reports were made of.
+        lines: what is heard, as (start_s, end_s, text).
+        translated: texts that were translated.
+        said: texts that were spoken.
     """
 
     ran: list[str] = field(default_factory=list)
     identity: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
+    lines: list[tuple[float, float, str]] = field(default_factory=lambda: [(0.0, 1.0, "hello")])
+    translated: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Forget what ran."""
+        for memory in (self.ran, self.translated, self.said):
+            memory.clear()
 
     def plan(self, stage: str) -> Any:
         def plan(*args: Any) -> Choice:
@@ -66,45 +81,84 @@ class TinyStages:
     def probe(self, source: Path, context: StageContext) -> SourceVideo:
         self.ran.append("probe")
         return SourceVideo(
-            sha256="0", duration_s=2, width=64, height=48, sample_aspect_ratio="1:1", fps="25/1", n_frames=50,
-            audio_codec="aac", audio_sample_rate_hz=16000, audio_channels=1,
+            sha256="0", duration_s=max(2, self.lines[-1][1]), width=64, height=48, sample_aspect_ratio="1:1",
+            fps="25/1", n_frames=50, audio_codec="aac", audio_sample_rate_hz=16000, audio_channels=1,
         )  # fmt: skip
 
     def transcribe(self, source: Path, video: SourceVideo, language: str | None, *rest: Any) -> Transcript:
         self.ran.append("transcribe")
-        segment = Segment(id=1, start_s=0, end_s=1, text="hello")
-        return Transcript(language=language or "en", segments=(segment,), engine=engine("captions"))
+        segments = [
+            Segment(id=number, start_s=start_s, end_s=end_s, text=text)
+            for number, (start_s, end_s, text) in enumerate(self.lines, start=1)
+        ]
+        return Transcript(language=language or "en", segments=tuple(segments), engine=engine("captions"))
 
     def translate(
         self, transcript: Transcript, target: str, config: Any, context: StageContext, *rest: Any
     ) -> Translation:
         self.ran.append(f"translate {target}")
         context.notice("one segment has no translation")
-        segments = (TranslatedSegment(segment=transcript.segments[0], text=f"hello in {target}"),)
+        wanted = [one for one in transcript.segments if one.keep_original is None]
+        self.translated += [one.text for one in wanted]
+        segments = [
+            TranslatedSegment(segment=one, text=f"{one.text} in {target}" if one in wanted else "")
+            for one in transcript.segments
+        ]
         return Translation(
-            source_language="en", target_language=target, segments=segments, engine=engine("captions")
+            source_language="en", target_language=target, segments=tuple(segments), engine=engine("captions")
         )
 
     def synthesize(
-        self, translation: Translation, source: Path, config: Any, context: StageContext, *rest: Any
+        self,
+        translation: Translation,
+        source: Path,
+        config: Any,
+        context: StageContext,
+        memory: TakeMemory,
+        *rest: Any,
     ) -> Speech:
         self.ran.append(f"synthesize {translation.target_language}")
-        (context.folder / "0001.wav").write_text(translation.segments[0].text)
-        take = Take(segment_id=1, wav="0001.wav", duration_s=1, sample_rate_hz=16000, voice="tiny")
-        return Speech(takes=(take,), engine=engine("espeak"))
+        if config.voice == "nobody" or any(one.voice == "nobody" for one in translation.segments):
+            raise UsageError("no voice 'nobody'; allowed: tiny, other")
+        takes = []
+        for number, one in enumerate(translation.segments, start=1):
+            if one.text:
+                takes.append(self._say(one, context.folder / f"{number:04d}.wav", memory))
+        return Speech(takes=tuple(takes), engine=engine("espeak"))
+
+    def _say(self, one: TranslatedSegment, wav: Path, memory: TakeMemory) -> Take:
+        voice = one.voice or "tiny"
+        key = memory.key(one, voice, SpeakerProfile(voice=one.voice, take=one.take), 1.0)
+        made = memory.find(key, wav, one.segment.id)
+        if made is None:
+            self.said.append(one.text)
+            wav.write_text(one.text if one.voice is None else f"{one.text} by {one.voice}")
+            take = Take(
+                segment_id=one.segment.id, wav=wav.name, duration_s=1, sample_rate_hz=16000, voice=voice,
+                text=one.text,
+            )  # fmt: skip
+            made = MadeTake(take, ())
+            memory.keep(key, wav, made)
+        return made.take
 
     def fit(
         self, translation: Translation, speech: Speech, folder: Path, duration_s: float, *rest: Any
     ) -> Any:
         self.ran.append(f"fit {translation.target_language}")
-        rest[-1].folder.joinpath("speech.wav").write_bytes((folder / "0001.wav").read_bytes())
-        placement = Placement(segment_id=1, start_s=0, end_s=1, slot_end_s=1.9, tempo=1)
+        said = " | ".join((folder / take.wav).read_text() for take in speech.takes)
+        rest[-1].folder.joinpath("speech.wav").write_text(said)
+        starts_s = {one.segment.id: one.segment.start_s for one in translation.segments}
+        placements = [
+            Placement(segment_id=id_, start_s=start_s, end_s=start_s + 1, slot_end_s=start_s + 1.9, tempo=1)
+            for id_, start_s in starts_s.items()
+            if id_ in {take.segment_id for take in speech.takes}
+        ]
         return FittedSpeech(
             wav="speech.wav",
             sample_rate_hz=48000,
             duration_s=duration_s,
             overflow_s=0,
-            placements=(placement,),
+            placements=tuple(placements),
         )
 
     def lipsync(self, source: Path, video: SourceVideo, *rest: Any) -> LipSyncResult:
@@ -133,8 +187,9 @@ class TinyStages:
     def report(self, job: Job, context: StageContext) -> ReportResult:
         self.ran.append("report")
         self.jobs.append(job)
-        for suffix in ("html", "json", "srt"):
+        for suffix in ("html", "srt"):
             (context.folder / f"page.{suffix}").write_text(f"{suffix} of {job.output_name}")
+        (context.folder / "page.json").write_text(build_manifest(job).model_dump_json())
         return ReportResult(html="page.html", manifest="page.json", subtitles="page.srt")
 
 

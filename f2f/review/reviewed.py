@@ -1,0 +1,83 @@
+"""A translation with a person's edits in it: only what they touch is translated again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TypeVar
+
+from f2f.results import Result, Transcript, Translation
+from f2f.review.applying import Edited, apply_edits, masked, removed_ids, table_lines
+from f2f.review.files import read_review, review_paths, write_tables
+from f2f.review.line_memory import LineMemory
+from f2f.run import Run, Shared
+from f2f.workspace import Stored
+
+R = TypeVar("R", bound=Result)
+
+
+def edit_transcript(
+    run: Run, heard: Stored[Transcript], target: str
+) -> tuple[Stored[Transcript], Edited | None]:
+    """Return the transcript with the edits of one language in it; None without any."""
+    review = read_review(run.workspace.root, target)
+    if not review.edits:
+        return heard, None
+    edited = apply_edits(heard.result, review.edits)
+    for line in edited.lost:
+        run.tell(target, line)
+    return _with_result(heard, edited.transcript(heard.result)), edited
+
+
+def translate_reviewed(run: Run, shared: Shared, target: str) -> tuple[Shared, Stored[Translation]]:
+    """Translate, with the edits in transcript and translation.
+
+    Where a translation of the transcript as it was heard is stored, it is used, and only the segments whose
+    text or time a person changed are translated anew, once; else all but those that a person translated.
+    """
+    heard = shared.transcript
+    transcript, edited = edit_transcript(run, heard, target)
+    if edited is None:
+        return shared, run.translate(target, heard)
+    stored = run.translate(target, heard) if run.has_translation(target, heard) else None
+    wanted = edited.untranslated(is_heard_translated=stored is not None)
+    memory = LineMemory.read(run.workspace.root, target, run.translation_scope(target, heard))
+    anew = memory.find(wanted)
+    missing = wanted.keys() - anew.keys()
+    if missing or stored is None:
+        asked = masked(transcript.result, missing)
+        if not missing and memory.asked is not None:
+            asked = memory.asked
+        made = run.translate(target, _with_result(heard, asked))
+        memory = memory.with_lines(asked, {one.segment.id: one for one in made.result.segments}, missing)
+        memory.write(run.workspace.root, target)
+        stored, anew = stored or made, memory.find(wanted)
+    edited_translation = _with_result(stored, edited.translation(stored.result, anew))
+    return replace(shared, transcript=transcript), edited_translation
+
+
+def refresh_tables(
+    run: Run, target: str, transcript: Stored[Transcript], translation: Stored[Translation] | None
+) -> None:
+    """Bring table and subtitles up to date where there are any, or where the run stops for them."""
+    request, root = run.request, run.workspace.root
+    review = read_review(root, target)
+    if request.until is None and not review.files:
+        return
+    said = translation.result if translation else None
+    changes = {
+        "written": tuple(table_lines(transcript.result, said, review.notes, removed_ids(review))),
+        "is_translated": said is not None,
+        "duration_s": run.duration_s,
+    }
+    if not write_tables(request, target, review.model_copy(update=changes)):
+        names = " and ".join(path.name for path in review_paths(request, target))
+        run.observer.notice(f"{names} hold edits that are not taken yet: f2f resume takes them")
+
+
+def _with_result(stored: Stored[R], result: R) -> Stored[R]:
+    """Return ``stored`` with another result, and the digest that goes with it."""
+    if result == stored.result:
+        return stored
+    digest = hashlib.sha256(result.model_dump_json().encode()).hexdigest()
+    return replace(stored, result=result, digest=digest)
