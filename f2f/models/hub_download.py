@@ -49,7 +49,7 @@ def download(repository: HubRepository, progress: Progress) -> None:
             f"{source} is not asked: HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE or F2F_OFFLINE is set; unset it"
         )
     try:
-        files = _listing(hub, repository)
+        commit, files = _listing(hub, repository)
         _refuse_full_disk(repository, files)
         with _watched(repository, files, progress):
             _snapshot(hub, repository, files)
@@ -60,7 +60,7 @@ def download(repository: HubRepository, progress: Progress) -> None:
             f"{source} could not be fetched ({type(error).__name__}: {_one_line(error)}); what has arrived "
             f"is kept, the same command goes on; by hand: hf download {repository.repository}"
         ) from error
-    _check(repository, files)
+    _check(repository, commit, files)
 
 
 def _library() -> Any:
@@ -71,15 +71,15 @@ def _library() -> Any:
     return huggingface_hub
 
 
-def _listing(hub: Any, repository: HubRepository) -> list[Offered]:
-    """Ask the hub for names, sizes and hashes, and keep what the engine needs."""
+def _listing(hub: Any, repository: HubRepository) -> tuple[str, list[Offered]]:
+    """Ask the hub for its commit, names, sizes and hashes, and keep what the engine needs."""
     told = hub.HfApi(endpoint=endpoint()).model_info(repository.repository, files_metadata=True)
     siblings = {one.rfilename: one for one in told.siblings or ()}
     wanted = repository.wanted(siblings)
     lacking = repository.lacking(wanted)
     if lacking:
         raise EngineUnavailableError(f"{repository.sources[0]} has no {lacking}: no model for this engine")
-    return [_offered(siblings[name]) for name in wanted]
+    return str(told.sha), [_offered(siblings[name]) for name in wanted]
 
 
 def _offered(sibling: Any) -> Offered:
@@ -144,10 +144,10 @@ def _arrived_bytes(repository: HubRepository, files: Sequence[Offered]) -> int:
     )
 
 
-def _check(repository: HubRepository, files: Sequence[Offered]) -> None:
+def _check(repository: HubRepository, commit: str, files: Sequence[Offered]) -> None:
     """Hash what arrived; the library compares only sizes."""
     found = repository.find()
-    if found is None:
+    if found is None or found.revision != commit:
         raise EngineUnavailableError(f"{repository.sources[0]} did not give all of its files: run it again")
     expected = {file.name: file.digest for file in files}
     for file in found.files:

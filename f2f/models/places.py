@@ -158,9 +158,10 @@ class OneFile:
         """See `Place`."""
         for folder in (self.folder, *self.others):
             path = folder / self.weights.file
-            if path.is_file() and path.stat().st_size in (self.weights.size_bytes or path.stat().st_size,):
-                digest = self.published().get(self.weights.file)
-                return Found(folder, (LocalFile(self.weights.file, path, digest),)) if _size(path) else None
+            size = _size(path)
+            if size > 0 and size == (self.weights.size_bytes or size):
+                file = LocalFile(self.weights.file, path, self.published().get(self.weights.file))
+                return Found(folder, (file,))
         return None
 
     def begun_bytes(self) -> int:

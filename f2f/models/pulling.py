@@ -37,7 +37,8 @@ def pull(models: Sequence[Model], display: Display) -> list[Model]:
             problems.append(str(error))
         else:
             found = model.place.find()
-            display.end(f"is here ({size_words(found.size_bytes)})" if found else "is not whole")
+            size = size_words(found.size_bytes) if found else "not whole"
+            display.end(f"is here ({size}), licence {model.licence}")
             fetched.append(model)
     if problems:
         raise EngineUnavailableError("\n".join(problems))

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from f2f import cli
 from f2f.engines import whisper_asr
 from f2f.engines.translation_models import FAMILIES, local_folder
+from lipsync_core.weights import REGISTRY, resolve
 
 M2M = "facebook/m2m100_418M"
 
@@ -72,7 +73,8 @@ def test_pull_verify_remove(mirror: Any) -> None:
     mirror("cut")
     done = f2f("models", "pull", "whisper-tiny", M2M)
     assert done.exit_code == 0, done.stderr
-    assert "whisper-tiny: is here (700 kB)" in done.stderr and "m2m100_418M: is here (305 kB)" in done.stderr
+    assert "whisper-tiny: is here (700 kB), licence MIT" in done.stderr
+    assert "m2m100_418M: is here (305 kB), licence MIT" in done.stderr
     assert whisper_asr.weights_path("tiny") is not None
     assert local_folder(M2M, FAMILIES["m2m100"]) is not None
     again = f2f("models", "pull", "whisper-tiny")
@@ -161,6 +163,22 @@ def test_mistakes_are_one_line_and_exit_2(words: list[str], says: str) -> None:
     done = f2f("models", *words)
     assert done.exit_code == 2
     assert len(done.stderr.splitlines()) == 1 and says in done.stderr
+
+
+def test_the_first_mirror_that_gives_the_file_is_taken(
+    monkeypatch: pytest.MonkeyPatch, hub: Hub, tmp_path: Path
+) -> None:
+    with served() as mirror:
+        published = mirror.weights("missing", "html", "wrong", "cut", name="wav2lip", file="wav2lip.pth")
+        monkeypatch.setitem(REGISTRY, "wav2lip", published)
+        done = f2f("models", "pull", "wav2lip")
+        assert done.exit_code == 0, done.stderr
+        asked = [how for how, _ in mirror.requests]
+    assert list(dict.fromkeys(asked)) == ["missing", "html", "wrong", "cut"]
+    [event] = events(f2f("models", "list", "--here", "--json"))
+    [here] = [one for one in event["models"] if one["state"] == "here"]
+    assert (here["name"], here["size_bytes"]) == ("wav2lip", len(CONTENT))
+    assert resolve("wav2lip", "wav2lip", allow_download=False).path == Path(here["folder"]) / "wav2lip.pth"
 
 
 def test_a_bundle_makes_another_machine_ready(
