@@ -10,6 +10,8 @@ from f2f.results import Result, Segment
 
 FORMAT = "f2f-review/1"
 REMOVED = "removed"
+TOLERANCE_S = 0.00051
+"""Times are written in milliseconds: what differs by less is the same."""
 
 
 class Line(Result):
@@ -85,8 +87,7 @@ class Row:
     Attributes:
         number: of the row or subtitle, counted as a person counts.
         id: of the segment, None where the file does not say.
-        start_s, end_s: in seconds, ``end_s > start_s``.
-        tolerance_s: how exactly the times are written.
+        start_s, end_s: in seconds, ``end_s > start_s``; exact to ``TOLERANCE_S``.
         fields: texts by name (``speaker``, ``source``, ``target``, ``note``), as far as the file has them.
     """
 
@@ -94,7 +95,6 @@ class Row:
     id: int | None
     start_s: float
     end_s: float
-    tolerance_s: float
     fields: Mapping[str, str]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from f2f.review.lines import REMOVED, Anchor, Edit, Line, Review, Row, name_line, next_id
+from f2f.review.lines import REMOVED, TOLERANCE_S, Anchor, Edit, Line, Review, Row, name_line, next_id
 from f2f.review.matching import Group, match
 
 _OVERLAP_S = 0.02  # rounding, not a mistake
@@ -117,11 +117,9 @@ class _Merger:
         self._note(line.id, line.note, row)
         changes: dict[str, object] = {}
         words = []
-        tolerance_s = row.tolerance_s
-        if abs(row.start_s - line.start_s) > tolerance_s or abs(row.end_s - line.end_s) > tolerance_s:
-            moved = abs(row.start_s - line.start_s) > tolerance_s, abs(row.end_s - line.end_s) > tolerance_s
-            changes["start_s"] = row.start_s if moved[0] else line.start_s
-            changes["end_s"] = row.end_s if moved[1] else line.end_s
+        start_s, end_s = _snap(row.start_s, [line.start_s]), _snap(row.end_s, [line.end_s])
+        if (start_s, end_s) != (line.start_s, line.end_s):
+            changes |= {"start_s": start_s, "end_s": end_s}
             words.append("times")
         fields: Mapping[str, str] = row.fields
         if fields.get("speaker", line.speaker or "") != (line.speaker or ""):
@@ -147,7 +145,7 @@ class _Merger:
         before = [self._edit(line) for line in group.lines]
         anchors = tuple({anchor.id: anchor for edit in before for anchor in edit.anchors}.values())
         first = self._edit(kept[0]) if kept else None
-        sources, targets = self._sources(kept, group.rows), self._targets(kept, group.rows)
+        sources, targets = self._sources(kept or group.lines, group.rows), self._targets(kept, group.rows)
         ids = self._ids(group)
         what = "split" if len(group.rows) > 1 and kept else "merged" if kept else "new"
         for line in group.lines:
@@ -157,8 +155,8 @@ class _Merger:
                 Edit(
                     id=line_id,
                     anchors=anchors,
-                    start_s=_snap(row.start_s, row, [line.start_s for line in kept]),
-                    end_s=_snap(row.end_s, row, [line.end_s for line in kept]),
+                    start_s=_snap(row.start_s, [line.start_s for line in kept]),
+                    end_s=_snap(row.end_s, [line.end_s for line in kept]),
                     speaker=row.fields.get("speaker", first.speaker if first else "") or None,
                     source=source,
                     target=target,
@@ -172,14 +170,14 @@ class _Merger:
             now = ", ".join(map(str, ids))
             self._taken.told.append(f"line {names} was {what}: now line {now}")
 
-    def _sources(self, kept: Sequence[Line], rows: Sequence[Row]) -> list[str]:
+    def _sources(self, lines: Sequence[Line], rows: Sequence[Row]) -> list[str]:
         """Return the spoken text of each row: as written where a person wrote it, else its share."""
         written = [row.fields.get("source") for row in rows]
-        untouched = {None, *(line.source for line in kept)}
-        if not all(text in untouched for text in written) or not kept:
+        untouched = {None, *(line.source for line in lines)}
+        if not lines or not all(text in untouched for text in written):
             return [text or "" for text in written]
         shares = [row.end_s - row.start_s for row in rows]
-        return divide_text(" ".join(line.source for line in kept if line.source), shares)
+        return divide_text(" ".join(line.source for line in lines if line.source), shares)
 
     def _targets(self, kept: Sequence[Line], rows: Sequence[Row]) -> list[str | None]:
         """Return what each row says; None asks for a translation."""
@@ -242,6 +240,6 @@ def _line(edit: Edit) -> Line:
     )
 
 
-def _snap(time_s: float, row: Row, exact: Sequence[float]) -> float:
+def _snap(time_s: float, exact: Sequence[float]) -> float:
     """Return the exact time that the file gives rounded, if it is one of these."""
-    return next((one for one in exact if abs(one - time_s) <= row.tolerance_s), time_s)
+    return next((one for one in exact if abs(one - time_s) <= TOLERANCE_S), time_s)

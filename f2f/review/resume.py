@@ -113,7 +113,7 @@ def take_redo(manifest: Path, redo: Redo, workdir: Path | None, observer: Observ
         )
     if not request.source.is_file():
         raise UsageError(f"{request.source}, from which {manifest.name} was made, is gone; put it back there")
-    request = replace(request, output_dir=manifest.parent, workdir=workdir)
+    request = replace(request, output_dir=manifest.parent.resolve(), workdir=workdir)
     entries = {entry.id: entry for entry in content.segments}
     unknown = [str(one) for one in redo.segments if one not in entries]
     if unknown:

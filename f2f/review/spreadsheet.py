@@ -2,7 +2,7 @@
 
 Written as UTF-8 with a byte order mark, by which such programs know the encoding; times are plain seconds,
 which they leave as they are. Read as they write it: comma, semicolon or tab, UTF-8 or UTF-16, numbers with a
-comma, times with fewer digits.
+comma, also times such as 0:00:12.5.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def _row(number: int, record: Sequence[str], columns: Sequence[str]) -> Row | li
     cells = dict(zip(columns, record, strict=True))
     problems: list[str] = []
     line_id = _id(cells.get("id", ""), problems)
-    start_s, start_digits = _time(cells["start"], "start", problems)
-    end_s, end_digits = _time(cells["end"], "end", problems)
+    start_s = _time(cells["start"], "start", problems)
+    end_s = _time(cells["end"], "end", problems)
     if not problems and end_s <= start_s:
         problems.append(f"it ends ({cells['end']}) before it starts ({cells['start']}); correct one of them")
     fields = {column: _unescape(cells[column]) for column in _TEXTS if column in cells}
@@ -142,7 +142,7 @@ def _row(number: int, record: Sequence[str], columns: Sequence[str]) -> Row | li
     ]
     if problems:
         return problems
-    return Row(number, line_id, start_s, end_s, 0.5001 * 10.0 ** -min(start_digits, end_digits, 3), fields)
+    return Row(number, line_id, start_s, end_s, fields)
 
 
 def _id(cell: str, problems: list[str]) -> int | None:
@@ -155,15 +155,13 @@ def _id(cell: str, problems: list[str]) -> int | None:
     return int(re.split("[.,]", text)[0])
 
 
-def _time(cell: str, column: str, problems: list[str]) -> tuple[float, int]:
-    """Return seconds and the number of decimals."""
+def _time(cell: str, column: str, problems: list[str]) -> float:
     found = _CLOCK.match(cell.strip())
     if found is None:
         problems.append(f"{column} {cell.strip()[:20]!r} is no time; write seconds as 12.5, or 0:00:12.5")
-        return 0.0, 0
+        return 0.0
     hours, minutes, seconds, fraction = found.groups(default="0")
-    digits = len(found[4] or "")
-    return int(hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}"), digits
+    return int(hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}")
 
 
 def _escape(text: str) -> str:

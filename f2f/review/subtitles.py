@@ -11,7 +11,6 @@ from f2f.review.lines import Line, Row
 _TIME = r"(\d{1,3}):(\d{2}):(\d{2})(?:[,.](\d{1,3}))?"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?$")
 _TAG = re.compile(r"</?(?:[biu]|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}", re.I)
-TOLERANCE_S = 0.00051
 
 
 def format_subtitles(lines: Iterable[Line], field: str) -> bytes:
@@ -50,7 +49,7 @@ def parse_subtitles(data: bytes, name: str, field: str) -> list[Row]:
     if not starts and not problems:
         problems = [f"{name} has no subtitle: delete the file to go on without it"]
     rows: list[Row] = []
-    for number, (index, following) in enumerate(zip(starts, [*starts[1:], None], strict=True), start=1):
+    for number, (index, following) in enumerate(zip(starts, [*starts[1:], None], strict=False), start=1):
         row = _row(number, lines, index, following, field)
         if row.end_s <= row.start_s:
             problems.append(f"{name} subtitle {number} (line {index + 1}): it ends before it starts")
@@ -74,7 +73,6 @@ def _row(number: int, lines: list[str], index: int, following: int | None, field
         id=int(above) if above.isdecimal() and len(above) < 10 else None,
         start_s=_seconds(times.groups()[:4]),
         end_s=_seconds(times.groups()[4:]),
-        tolerance_s=TOLERANCE_S,
         fields={field: said},
     )
 
