@@ -16,6 +16,7 @@ import numpy.typing as npt
 from f2f.engines.status import STANDARD_INSTALL, package_version
 from f2f.errors import EngineUnavailableError
 
+LICENCE = "MIT"
 SAMPLE_RATE_HZ = 16_000
 MIN_SPEECH_S = 0.25
 MIN_PAUSE_S = 0.16

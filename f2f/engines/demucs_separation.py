@@ -41,11 +41,11 @@ def status(model: str, profile: str = "auto", *, probe: bool = True) -> EngineSt
         return answer(f"weights in {files[0].parent}", ready=True)
     if _is_path(model):
         return answer(f"no such file: {model}; set mux.separation_model")
-    command = f"hf download {_repository(model)}"
+    command = f"f2f models pull {model}"
     if not downloads_allowed(profile):
         return answer(f"weights of {model} are not here and downloads are off: run {command} with a network")
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    if not probe or not is_reachable(f"{endpoint}/{_repository(model)}/resolve/main/{model}.yaml"):
+    if not probe or not is_reachable(f"{endpoint}/{repository_of(model)}/resolve/main/{model}.yaml"):
         return answer(f"weights of {model} are not here: run {command} with a network")
     return answer(f"weights ({_SIZE}) will be fetched from the hub", ready=True, needs_download=True)
 
@@ -69,7 +69,7 @@ def find_files(model: str) -> list[Path]:
     if _is_path(model):
         path = Path(model).expanduser()
         return [path] if path.is_file() else []
-    bags = [folder / f"{model}.yaml" for folder in snapshot_folders(_repository(model))]
+    bags = [folder / f"{model}.yaml" for folder in snapshot_folders(repository_of(model))]
     for bag in filter(Path.is_file, bags):
         files = [bag.with_name(f"{name}.safetensors") for name in _read_bag(bag)["models"]]
         if all(path.is_file() for path in files):
@@ -127,7 +127,7 @@ def _is_path(model: str) -> bool:
     return model.endswith(".safetensors") or os.sep in model
 
 
-def _repository(model: str) -> str:
+def repository_of(model: str) -> str:
     """Return the hub's name of a model, as `demucs.hf.hf_repo_name` builds it."""
     if model == "htdemucs":
         return "adefossez/HTDemucs"
@@ -150,9 +150,9 @@ def _bring(model: str) -> tuple[Path, list[Path]]:
     from huggingface_hub import hf_hub_download
 
     try:
-        bag = Path(hf_hub_download(_repository(model), f"{model}.yaml"))
+        bag = Path(hf_hub_download(repository_of(model), f"{model}.yaml"))
         names = [f"{name}.safetensors" for name in _read_bag(bag)["models"]]
-        return bag, [Path(hf_hub_download(_repository(model), name)) for name in names]
+        return bag, [Path(hf_hub_download(repository_of(model), name)) for name in names]
     except (OSError, ValueError) as error:  # every error of the hub's client is one of these
         raise EngineUnavailableError(
             f"weights of demucs {model} could not be fetched: {error}; or set mux.background to duck"

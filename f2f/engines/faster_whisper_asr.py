@@ -73,7 +73,7 @@ def status(model: str, profile: str = "auto", language: str | None = None) -> En
         return answer(False, f"model {model} knows only English: use {model[:-3]}")
     if folder is not None:
         return answer(True, f"weights in {folder}")
-    command = f"hf download {repository or model}"
+    command = f"f2f models pull faster-whisper-{model}" if repository else f"hf download {model}"
     if not downloads_allowed(profile):
         return answer(False, f"weights are not here and downloads are off: run {command} with a network")
     if is_reachable(f"{_HUB}/{repository or model}/resolve/main/config.json"):

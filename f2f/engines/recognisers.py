@@ -10,7 +10,7 @@ from f2f.engines import faster_whisper_asr, sphinx, whisper_asr
 from f2f.engines.recogniser import Recogniser
 from f2f.engines.status import EngineStatus, package_version
 from f2f.languages import Language
-from f2f.results import EngineInfo
+from f2f.results import Component, EngineInfo
 
 WHISPERS = {"faster-whisper": faster_whisper_asr, "whisper": whisper_asr}
 """Modules of the engines that run Whisper, the faster first; they share names of models and languages."""
@@ -59,14 +59,22 @@ def load_recogniser(
 
 
 def recogniser_info(name: str, model: str) -> EngineInfo:
-    """Describe the engine for manifest and report."""
+    """Describe the engine, and the detector of speech before it, for manifest and report."""
+    detector = Component(name=speech_regions.identity(), licence=speech_regions.LICENCE)
     if name == "sphinx":
-        version, licence, detail = package_version("pocketsphinx"), sphinx.LICENCE, sphinx.describe()
-        return EngineInfo(name=name, version=version, licence=licence, detail=detail, notice=sphinx.NOTICE)
+        return EngineInfo(
+            name=name,
+            version=package_version("pocketsphinx"),
+            licence=sphinx.LICENCE,
+            detail=sphinx.describe(),
+            notice=sphinx.NOTICE,
+            components=(detector,),
+        )
     package = "openai-whisper" if name == "whisper" else name
     return EngineInfo(
         name=name,
         version=package_version(package),
         licence=WHISPERS[name].LICENCE,
         detail=WHISPERS[name].describe(model),
+        components=(detector,),
     )

@@ -88,7 +88,7 @@ def status(model: str, profile: str = "auto", language: str | None = None) -> En
         return answer(False, f"model {model} knows only English: use {model[:-3]}")
     if path is not None:
         return answer(True, f"weights in {path}")
-    command = f'python -c "import whisper; whisper.load_model({model!r})"'
+    command = f"f2f models pull whisper-{model}"
     if not downloads_allowed(profile):
         return answer(False, f"weights are not here and downloads are off: run {command} with a network")
     if is_reachable(names[model]):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from f2f.engines import espeak, mms, sphinx, whisper_asr
+from f2f.engines import demucs_separation, espeak, faster_whisper_asr, mms, sphinx, whisper_asr
 from f2f.engines.coqui import XTTS_LICENCE
 from f2f.engines.hub import hub_cache
 from f2f.engines.translation_models import FAMILIES, Family, family_of
@@ -29,12 +29,15 @@ _WHISPER_BYTES = {
     "tiny": 75_000_000, "base": 145_000_000, "small": 484_000_000, "medium": 1_530_000_000,
     "large": 3_090_000_000, "turbo": 1_620_000_000,
 }  # fmt: skip
-_FASTER_WHISPER = (
-    *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"),
-    *("large-v1", "large-v2", "large-v3", "large-v3-turbo"),
-)
-_FASTER_TURBO = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
+_FASTER_WHISPER = {
+    **{name: f"Systran/faster-whisper-{name}" for name in (
+        "tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en",
+        "large-v1", "large-v2", "large-v3",
+    )},
+    "large-v3-turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+}  # fmt: skip
 _MARIAN = re.compile(r"opus-mt(?:-[A-Za-z0-9_]+){2,6}")
+_DEMUCS = re.compile(r"htdemucs_[a-z0-9]+")
 _HUB_ID = re.compile(r"(?!.*(?:\.\.|--))[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _MMS = re.compile(r"mms-tts-[a-z]{3}(?:-script_[a-z]+)?")
 _XTTS_REPOSITORY = "tts-hub/XTTS-v2"  # where coqui-tts 0.28 fetches it from
@@ -83,7 +86,7 @@ class Model:
 def all_models() -> list[Model]:
     """Return every model with a fixed name, and those of open families (`FAMILY_NAMES`) that are here."""
     return [
-        *_whisper(), *map(_faster_whisper, _FASTER_WHISPER), _sphinx(), _silero(),
+        *_whisper(), *_faster_whisper(), _sphinx(), _silero(),
         *map(_translation, ("nllb", "m2m100")), *map(_marian, _here("Helsinki-NLP--", _MARIAN)),
         _xtts(), *map(_mms, _here("facebook--", _MMS)), _espeak(),
         *map(_core, REGISTRY.values()), _centerface(), _demucs(),
@@ -112,6 +115,8 @@ def find_model(name: str) -> Model:
         return _marian(short)
     if _MMS.fullmatch(short):
         return _mms(short)
+    if _DEMUCS.fullmatch(name):
+        return _demucs(name)
     if _HUB_ID.fullmatch(name) and (family := family_of(name)):
         return _other_translation(name, FAMILIES[family])
     names = [model.name for model in known]
@@ -139,17 +144,17 @@ def _whisper() -> Iterator[Model]:
         )
 
 
-def _faster_whisper(name: str) -> Model:
-    repository = _FASTER_TURBO if name == "large-v3-turbo" else f"Systran/faster-whisper-{name}"
-    place = HubRepository(
-        repository, (("config.json",), ("model.bin",), ("tokenizer.json",), ("vocabulary.*",))
-    )
-    other = {"large-v3": "large", "large-v3-turbo": "turbo"}.get(name)
-    return Model(
-        f"faster-whisper-{name}", "transcribe", "faster-whisper", "MIT", place, _whisper_bytes(name),
-        _whisper_note(name), package="faster_whisper",
-        synonyms=(f"faster-whisper-{other}",) if other else (),
-    )  # fmt: skip
+def _faster_whisper() -> Iterator[Model]:
+    names: dict[str, list[str]] = {}
+    for name, repository in (_FASTER_WHISPER | faster_whisper_asr.published_models()).items():
+        names.setdefault(repository, []).append(name)
+    required = (("config.json",), ("model.bin",), ("tokenizer.json",), ("vocabulary.*",))
+    for repository, (name, *others) in names.items():
+        yield Model(
+            f"faster-whisper-{name}", "transcribe", "faster-whisper", faster_whisper_asr.LICENCE,
+            HubRepository(repository, required), _whisper_bytes(name), _whisper_note(name),
+            package="faster_whisper", synonyms=tuple(f"faster-whisper-{other}" for other in others),
+        )  # fmt: skip
 
 
 def _whisper_bytes(name: str) -> int | None:
@@ -200,10 +205,11 @@ def _mms(name: str) -> Model:
     return Model(name, "synthesize", "mms", mms.LICENCE, place, 145_000_000, "one language, one voice")
 
 
-def _demucs() -> Model:
-    place = HubRepository("adefossez/HTDemucs", (("htdemucs.yaml",), ("*.safetensors",)))
-    note = "takes voices out of the sound"
-    return Model("htdemucs", "mux", "separate", "MIT", place, 200_000_000, note, package="demucs")
+def _demucs(name: str = "htdemucs") -> Model:
+    place = HubRepository(demucs_separation.repository_of(name), ((f"{name}.yaml",), ("*.safetensors",)))
+    note, licence = "takes voices out of the sound", demucs_separation.LICENCE
+    size = 200_000_000 if name == "htdemucs" else None
+    return Model(name, "mux", "separate", licence, place, size, note, package="demucs")
 
 
 def _core(weights: Weights) -> Model:

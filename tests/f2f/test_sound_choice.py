@@ -18,7 +18,7 @@ from f2f.stage import StageContext
 def test_without_a_separator_ducking_is_taken_and_said() -> None:
     choice = choose_background(MuxConfig(duck_db=22), "auto")
     assert choice.engine == "duck"
-    assert choice.notice and "22 dB lower" in choice.notice and "hf download" in choice.notice
+    assert choice.notice and "22 dB lower" in choice.notice and "f2f models pull" in choice.notice
     assert [status.ready for status in choice.statuses] == [False, True]
 
 
@@ -29,7 +29,7 @@ def test_what_was_asked_for_needs_no_words(wanted: str) -> None:
 
 
 def test_separation_that_was_asked_for_and_cannot_be_is_an_error() -> None:
-    with pytest.raises(EngineUnavailableError, match="hf download"):
+    with pytest.raises(EngineUnavailableError, match="f2f models pull"):
         choose_background(MuxConfig(background="separate"), "embedded")
 
 

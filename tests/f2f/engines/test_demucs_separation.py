@@ -74,7 +74,7 @@ def test_missing_weights_say_how_to_get_them(hub: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub))
     found = status("htdemucs")
-    assert not found.ready and "hf download adefossez/HTDemucs" in found.reason
+    assert not found.ready and "f2f models pull htdemucs" in found.reason
     with pytest.raises(EngineUnavailableError, match="could not be fetched"):
         DemucsSeparator("htdemucs")
     assert "no such file" in status("missing.safetensors").reason

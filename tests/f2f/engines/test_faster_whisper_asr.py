@@ -122,7 +122,7 @@ def test_published_models_are_those_of_the_package() -> None:
 def test_status_follows_the_hubs_cache(tmp_path: Path, folder: Path) -> None:
     missing = status("small", "embedded")
     assert not missing.ready
-    assert "hf download Systran/faster-whisper-small" in missing.reason
+    assert "f2f models pull faster-whisper-small" in missing.reason
     place = tmp_path / "hub" / "models--Systran--faster-whisper-small" / "snapshots" / "0123"
     shutil.copytree(folder, place)
     assert status("small", "embedded").ready

@@ -115,7 +115,7 @@ def test_published_models_are_those_of_the_package() -> None:
 def test_status_follows_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert not whisper_asr.status("small", "embedded").ready
-    assert "whisper.load_model('small')" in whisper_asr.status("small", "embedded").reason
+    assert "f2f models pull whisper-small" in whisper_asr.status("small", "embedded").reason
     (tmp_path / "whisper").mkdir()
     (tmp_path / "whisper" / "small.pt").write_bytes(b"weights")
     assert whisper_asr.status("small", "embedded").ready

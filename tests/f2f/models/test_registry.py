@@ -8,8 +8,16 @@ from typing import get_args
 import pytest
 from hub import COMMIT
 
-from f2f.config import Config, EvaluateConfig, LipsyncConfig, TranslateConfig
-from f2f.engines import whisper_asr
+from f2f.config import (
+    Config,
+    EvaluateConfig,
+    LipsyncConfig,
+    MuxConfig,
+    SynthesizeConfig,
+    TranscribeConfig,
+    TranslateConfig,
+)
+from f2f.engines import faster_whisper_asr, whisper_asr
 from f2f.engines.hub import hub_cache, repository_folder, snapshot_folders
 from f2f.engines.translation_models import FAMILIES
 from f2f.errors import UsageError
@@ -36,11 +44,24 @@ def test_names_are_unique_and_every_licence_is_judged() -> None:
 
 
 def test_every_engine_of_the_configuration_has_its_weights() -> None:
-    engines = {model.engine for model in all_models()} | {find_model("opus-mt-en-hi").engine}
-    for section, key in ((TranslateConfig, "engine"), (LipsyncConfig, "engine"), (EvaluateConfig, "syncnet")):
+    families = (find_model("opus-mt-en-hi"), find_model("mms-tts-hin"))
+    engines = {model.engine for model in (*all_models(), *families)}
+    sections = (TranscribeConfig, TranslateConfig, SynthesizeConfig, LipsyncConfig)
+    keys = [(section, "engine") for section in sections]
+    for section, key in (*keys, (EvaluateConfig, "syncnet"), (MuxConfig, "background")):
         named = set(get_args(section.model_fields[key].annotation))
-        assert named - {"auto", "captions", "none"} <= engines
-    assert {"whisper", "faster-whisper", "sphinx", "coqui", "espeak", "separate", "s3fd"} <= engines
+        assert named - {"auto", "captions", "none", "duck"} <= engines
+
+
+def test_faster_whisper_is_fetched_from_where_its_library_does() -> None:
+    known = faster_whisper_asr.published_models()
+    if not known:
+        pytest.skip("faster-whisper is not installed")
+    for model in all_models():
+        if model.engine == "faster-whisper":
+            assert isinstance(model.place, HubRepository)
+            for name in (model.name, *model.synonyms):
+                assert model.place.repository == known[name.removeprefix("faster-whisper-")]
 
 
 def test_published_hashes_are_those_of_the_engines() -> None:
