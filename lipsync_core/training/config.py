@@ -20,6 +20,7 @@ _CHOICES = {
     "expert_mode": ("eval", "train"),
     "image_share": ("whole", "remainder"),
     "sync_switch": ("progress", "step", "eval"),
+    "opponent_steps": ("joint", "first"),
     "adversarial_loss": ("non_saturating", "saturating"),
 }
 _POSITIVE = (
@@ -104,6 +105,7 @@ class TrainConfig:
     judge_mouth_only: bool = True  # judges see the true face around the mouth; published: the whole output
     finetune_expert: bool = False  # train the expert on fakes too, as LipGAN's discriminator is (ablation)
     # Discriminators
+    opponent_steps: str = "joint"  # in the network's pass | first: lipgan's own two, as published
     opponent_learning_rate: float = 1e-4  # of discriminator or fine-tuned expert; same schedule
     discriminator_width: float = 0.0  # 0: like width
     adversarial_weight: float = 0.07  # wav2lip_gan
@@ -143,6 +145,8 @@ class TrainConfig:
             )
         if self.rolls_sounds and self.clips_per_step * self.windows_per_clip < 2:
             raise InvalidInputError("a discriminator of sound needs clips_per_step x windows_per_clip >= 2")
+        if self.opponent_steps == "first" and self.kind != "lipgan":
+            raise InvalidInputError(f"opponent_steps first is LipGAN's; with kind {self.kind} use joint")
         if self.uses_expert and self.sync_switch == "eval" and not self.val_clips:
             raise InvalidInputError("sync_switch eval needs held-out clips: set val_clips, for instance 0.05")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from lipsync_core.training.distributed import Processes
 from lipsync_core.training.tasks import Batch, Task
 
 _LISTED_IDS = 12
+
+Backward = Callable[[Batch], tuple[dict[str, float], str]]  # figures of a part and what went wrong
 
 
 @dataclass
@@ -64,38 +67,61 @@ class TrainingState:
                     module.eval()
 
     def step(self, batch: Batch, share: float) -> dict[str, float]:
-        """Do one optimiser step (and one of the opponent) and return the mean figures of its parts.
+        """Do one optimiser step and those of the opponent; return the mean figures of its parts.
 
         Raises:
-            TrainingDivergedError: a loss or a gradient is not finite; no weight was changed.
+            TrainingDivergedError: a loss or a gradient is not finite; no weight of the network was changed.
         """
         self.task.begin_step(self.progress.step, share)
-        for optimizer in self._optimizers():
-            optimizer.zero_grad(set_to_none=True)
+        self._set_learning_rates(share)
         sums: dict[str, float] = {}
+        if self.config.opponent_steps == "first" and self.opponent_optimizer is not None:
+            for turn in range(self.task.n_opponent_turns):
+                self._take_turn([self.opponent_optimizer], batch, sums, partial(self._opponent_turn, turn))
+            self._take_turn([self.optimizer], batch, sums, partial(self._backward, share))
+        else:
+            self._take_turn(list(self._optimizers()), batch, sums, partial(self._both_backward, share))
+        self.processes.average_statistics(m for m in (self.task.network, self.task.opponent) if m is not None)
+        self._update_average()
+        return sums
+
+    def _take_turn(
+        self, optimizers: list[torch.optim.AdamW], batch: Batch, sums: dict[str, float], backward: Backward
+    ) -> None:
+        """Let some optimisers do one step, all parts of the batch taken together, and add to the figures."""
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
         fault = ""
         for part in batch.parts(self.config.accumulate):
-            figures, fault = self._backward(part.to(self.processes.device), share)
+            figures, fault = backward(part.to(self.processes.device))
             if fault:
                 break
             for name, value in figures.items():
                 sums[name] = sums.get(name, 0.0) + value / self.config.accumulate
         self._stop_together(fault)
-        for optimizer in self._optimizers():
+        for optimizer in optimizers:
             parameters = _parameters_of(optimizer)
             self.processes.average_gradients(parameters)
             limit = self.config.gradient_norm_limit or math.inf
             norm = float(nn.utils.clip_grad_norm_(parameters, limit))
             if not math.isfinite(norm):
                 self._stop_together(self._report("gradient norm", norm, sums, batch))
-        self._set_learning_rates(share)
-        for optimizer in self._optimizers():
+        for optimizer in optimizers:
             optimizer.step()
-        self.processes.average_statistics(m for m in (self.task.network, self.task.opponent) if m is not None)
-        self._update_average()
-        return sums
 
-    def _backward(self, part: Batch, share: float) -> tuple[dict[str, float], str]:
+    def _opponent_turn(self, turn: int, part: Batch) -> tuple[dict[str, float], str]:
+        """Add the gradients of one of the opponent's own steps; the network stays as it is."""
+        assert self.opponent_optimizer is not None
+        self.task.network.eval()
+        with self.autocast():
+            loss, figures = self.task.opponent_turn(part, turn)
+        self.to_train_mode()
+        if not math.isfinite(value := loss.item()):
+            return figures, self._report("loss of the opponent", value, figures, part)
+        _add_gradients(loss / self.config.accumulate, self.opponent_optimizer)
+        return figures, ""
+
+    def _backward(self, share: float, part: Batch) -> tuple[dict[str, float], str]:
         """Add the gradients of a part of the batch; return its figures and, if it went wrong, a report."""
         with self.autocast():
             loss, figures = self.task.loss(part, share)
@@ -103,8 +129,13 @@ class TrainingState:
         if not math.isfinite(figures["loss"]):
             return figures, self._report("loss", figures["loss"], figures, part)
         _add_gradients(loss / self.config.accumulate, self.optimizer)
-        if self.opponent_optimizer is None:
-            return figures, ""
+        return figures, ""
+
+    def _both_backward(self, share: float, part: Batch) -> tuple[dict[str, float], str]:
+        """The same, and the opponent's gradients from the network's pass."""
+        figures, fault = self._backward(share, part)
+        if fault or self.opponent_optimizer is None:
+            return figures, fault
         with self.autocast():
             loss, more = self.task.opponent_loss(part)
         figures |= more

@@ -74,12 +74,15 @@ class Task:
         extra: what is learnt beside the network, by the same optimiser, and not exported.
         opponent: what is trained against the network by an optimiser of its own, or None.
         judge: frozen network that a loss looks through, or None.
+        n_opponent_turns: own steps of the opponent before each of the network, if the configuration wants
+            them.
     """
 
     network: nn.Module
     extra: nn.Module
     opponent: nn.Module | None = None
     judge: nn.Module | None = None
+    n_opponent_turns: int = 0
 
     def __init__(self, config: TrainConfig, sampler: WindowSampler, held_out: WindowSampler | None) -> None:
         self.config, self.sampler = config, sampler
@@ -117,6 +120,13 @@ class Task:
     def opponent_loss(self, batch: Batch) -> tuple[Tensor, Figures]:
         """Return the opponent's loss on the batch that `loss` has just seen."""
         raise TypeError(f"{type(self).__name__} has no opponent")
+
+    def opponent_turn(self, batch: Batch, turn: int) -> tuple[Tensor, Figures]:
+        """Return the opponent's loss in one of its own steps, before the network's; `loss` comes later.
+
+        The network is in evaluation mode.
+        """
+        raise TypeError(f"{type(self).__name__} has no opponent with steps of its own")
 
     def validated(self, figures: Figures) -> None:
         """Hear of the mean figures on held-out clips."""

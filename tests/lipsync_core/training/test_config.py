@@ -37,6 +37,7 @@ def test_published_hyper_parameters():
     assert (wav2lip.sync_weight, gan.sync_weight, gan.adversarial_weight) == (0.01, 0.03, 0.07)
     assert (wav2lip.sync_switch, wav2lip.sync_eval_threshold, wav2lip.expert_mode) == ("eval", 0.75, "train")
     assert (gan.adam_beta1, gan.adam_beta2, wav2lip.adam_beta1) == (0.5, 0.999, 0.9)
+    assert (lipgan.opponent_steps, gan.opponent_steps) == ("first", "joint")
     assert (lipgan.contrastive_weight, lipgan.contrastive_margin, lipgan.clips_per_step) == (0.01, 1.0, 96)
 
 
@@ -81,6 +82,7 @@ def test_every_key_is_explained():
         ("kind: lipsync_expert\nwindow_frames: 4\n", "window_frames is 4.*1, 3, 5"),
         ("kind: lipgan\nclips_per_step: 1\nwindows_per_clip: 1\n", ">= 2"),
         ("kind: lipgan\nclips_per_step: 8\naccumulate: 3\n", "accumulate is 3.*8"),
+        ("kind: wav2lip_gan\nopponent_steps: first\n", "LipGAN's.*wav2lip_gan use joint"),
         ("kind: wav2lip\nsync_weight: 0.1\nframes_per_window: 1\n", "frames_per_window is 1"),
         ("kind: wav2lip\nsync_weight: 0.1\nsync_switch: eval\n", "val_clips"),
         ("kind: wav2lip\nexpert_mode: frozen\n", "'frozen'.*eval, train"),

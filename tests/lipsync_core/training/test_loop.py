@@ -99,6 +99,32 @@ def test_opponents_are_trained_and_exported(kind, opponent, prepared, tmp_path):
         torch.testing.assert_close(found.network.state_dict()[name], value, rtol=1e-3, atol=1e-3)
 
 
+def test_own_steps_of_the_discriminator_come_before_the_generators(prepared, tmp_path):
+    config = small("lipgan", steps=1, opponent_steps="first", contrastive_margin=2.0)
+    torch.manual_seed(1)
+    task = make_task(config, prepared)
+    order = []
+    task.discriminator.register_forward_hook(
+        lambda net, _i, _o: order.append((net.face_branch[5].weight.sum().item(), torch.is_grad_enabled()))
+    )
+    task.network.register_forward_hook(lambda net, _i, _o: order.append(net.training))
+    before = [value.clone() for value in states(task.network)]
+    train(task, config, tmp_path / "run")
+    looks = [entry for entry in order if isinstance(entry, tuple)]
+    assert len({weight for weight, _ in looks}) == 3, (
+        "changed by each of its two steps, and then looked through"
+    )
+    passes = [entry for entry in order if isinstance(entry, bool)]
+    assert passes[-1] is True, "the generator's own pass is in train mode"
+    assert passes[:-1] in ([], [False]), "fakes, if the coin asks for them, are made in evaluation mode"
+    assert any(not torch.equal(a, b) for a, b in zip(before, states(task.network), strict=True))
+    figures = log_of(tmp_path / "run")[0]
+    assert {"contrastive", "distance_real"} <= figures.keys()
+    again, _ = run(config, prepared, tmp_path / "again")
+    assert equal(task.network, again.network)
+    assert equal(task.opponent, again.opponent)
+
+
 def test_a_run_without_opponent_exports_none(prepared, tmp_path):
     run(SMALL, prepared, tmp_path / "run")
     with pytest.raises(CheckpointError, match="without opponent"):

@@ -128,6 +128,21 @@ def test_discriminators_get_the_sound_of_another_clip_and_a_fair_coin(prepared):
     assert {"distance_real", "distance_fake", "distance_rolled"} <= figures
 
 
+@pytest.mark.parametrize("fooled", [True, False])
+def test_own_steps_of_the_discriminator_see_what_the_joint_one_sees(fooled, prepared):
+    config = replace(PLAIN, kind="lipgan", frames_per_window=1, contrastive_margin=2.0)
+    task, batch = drawn(config, prepared)
+    batch.tensors["coin"][:] = fooled
+    task.network.eval()
+    with torch.no_grad():
+        task.loss(batch, 0.0)
+        joint, figures = task.opponent_loss(batch)
+        (wrong, first), (right, second) = (task.opponent_turn(batch, turn) for turn in (0, 1))
+    assert (wrong + right).item() == pytest.approx(joint.item(), rel=1e-6)
+    assert {"discriminator": joint.item(), **first, **second} == pytest.approx(figures)
+    assert wrong.item() > 0 < right.item()
+
+
 @pytest.mark.parametrize("frames", [1, 3, 5])
 def test_expert_of_any_window_judges_the_middle_of_what_was_generated(frames, prepared):
     expert = LipSyncExpert(1 / 32, window_frames=frames)
