@@ -120,7 +120,7 @@ def _bring(family: Family, model: str, tell: Callable[[str], None]) -> Path:
         return folder
     place = home() / _name(model, folder)
     if not is_converted(place):
-        tell(f"{model} is converted for CTranslate2 into {place}; this happens once")
+        tell(f"{model} is run from a copy in 8-bit integers, made once in {place}")
         _convert(family, model, folder, place)
     return place
 

@@ -213,12 +213,18 @@ def test_without_lips_and_faces_there_is_still_a_report(base: Job, tmp_path: Pat
     assert (tmp_path / "report" / "lecture.hi.srt").read_text() == ""
 
 
-def test_a_right_to_left_language_is_marked(base: Job, tmp_path: Path) -> None:
-    job = replace(base, translation=base.translation.model_copy(update={"target_language": "ar"}))
+def test_a_right_to_left_language_and_problems_in_english_are_marked(base: Job, tmp_path: Path) -> None:
+    first, *rest = base.translation.segments
+    segments = (first.model_copy(update={"problems": ("the number <42> is lost",)}), *rest)
+    changed = base.translation.model_copy(update={"target_language": "ar", "segments": segments})
+    job = replace(base, translation=changed)
     text, page = written(job, tmp_path / "report")
     cells = [attrs for attrs in page.all("td") if attrs.get("lang") == "ar"]
     assert cells and all(cell["dir"] == "auto" for cell in cells)
     assert "Arabic" in text
+    (problem,) = [attrs for attrs in page.all("span") if attrs.get("class") == "problem"]
+    assert (problem["lang"], problem["dir"]) == ("en", "ltr")
+    assert "the number &lt;42&gt; is lost</span>" in text
 
 
 @pytest.mark.parametrize("index", [0, 7, 49])
