@@ -1,7 +1,8 @@
 # Works with any environment that has `pip install ".[standard,dev]"`: make test PYTHON=.venv/bin/python
 PYTHON ?= python3
+TTS_VENV ?= .venv-tts
 
-.PHONY: lint format test sample
+.PHONY: lint format test test-tts sample
 
 lint:
 	$(PYTHON) -m ruff check .
@@ -15,6 +16,17 @@ format:
 
 test:
 	$(PYTHON) -m pytest
+
+# coqui-tts with models of random weights, in an environment of its own (5.5 GB): it needs a torchaudio and a
+# torchcodec that fit its torch, which the newest of each do not always.
+test-tts: $(TTS_VENV)/f2f-ready
+	$(TTS_VENV)/bin/python -m pytest -m tts tests/f2f/engines
+
+$(TTS_VENV)/f2f-ready: pyproject.toml
+	$(PYTHON) -m venv $(TTS_VENV)
+	$(TTS_VENV)/bin/pip install -q torch==2.11.0 torchaudio==2.11.0 "torchcodec==0.11.*" ".[standard,tts]" pytest \
+		pytest-timeout hypothesis
+	touch $@
 
 sample:
 	$(PYTHON) -m f2f sample lecture.mp4

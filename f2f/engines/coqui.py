@@ -97,6 +97,10 @@ def _folder_status(folder: Path, language: str | None) -> EngineStatus:
         spoken = settings.get("languages") or []
     except (OSError, ValueError, AttributeError) as error:
         return _status(str(folder), ready=False, reason=f"{folder / 'config.json'} cannot be read: {error}")
+    speakers = settings.get("speakers_file")
+    if speakers and not Path(speakers).exists():  # the library would load the model without its voices
+        reason = f"{folder / 'config.json'} names {speakers} as its speakers_file, which is not there"
+        return _status(str(folder), ready=False, reason=reason)
     if language and spoken and _code(language) not in spoken:
         reason = f"the model in {folder} does not speak {language!r}; it speaks {', '.join(spoken)}"
         return _status(str(folder), ready=False, reason=reason)

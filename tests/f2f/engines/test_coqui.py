@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import json
 from pathlib import Path
 
 import fake_coqui as fake
 import numpy as np
 import pytest
-from synthetic import write_wav
 
 from f2f.config import SynthesizeConfig
 from f2f.engines import coqui
@@ -223,43 +221,3 @@ def test_loader_failure_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_info_states_the_licence() -> None:
     info = CoquiEngine("hi").info()
     assert info.name == "coqui" and "non-commercial" in info.licence and info.detail == XTTS_V2
-
-
-needs_coqui = pytest.mark.skipif(
-    importlib.util.find_spec("TTS") is None, reason="coqui-tts is not installed here: pip install 'f2f[tts]'"
-)
-
-
-@needs_coqui
-@pytest.mark.filterwarnings("ignore")  # the library's own
-def test_the_stand_in_has_the_librarys_own_signatures() -> None:
-    from TTS.api import TTS
-
-    assert set(inspect.signature(fake.FakeTTS.tts).parameters) <= set(inspect.signature(TTS.tts).parameters)
-    wanted = set(inspect.signature(fake.FakeTTS.__init__).parameters)
-    assert wanted <= set(inspect.signature(TTS.__init__).parameters)
-    assert all(hasattr(TTS, name) for name in ("speakers", "is_multi_speaker", "is_multi_lingual", "to"))
-
-
-@needs_coqui
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # the library's own
-def test_the_library_itself_speaks_from_random_weights(tmp_path: Path) -> None:
-    from tiny_xtts import SPEAKERS, make_tiny_xtts
-
-    folder = make_tiny_xtts(tmp_path / "tiny")
-    assert coqui.status("hi", str(folder)).ready
-    engine = CoquiEngine("hi", str(folder))
-    assert [engine.choose_voice(profile) for profile in (WOMAN, MAN)] == list(SPEAKERS)
-    spoken = engine.say("नमस्ते दुनिया", WOMAN, tmp_path / "a.wav")
-    assert spoken.sample_rate_hz == 24_000 and 0.1 < spoken.duration_s < 3
-    engine.say("नमस्ते दुनिया", WOMAN, tmp_path / "b.wav")
-    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
-    with pytest.raises(SpeechProblemError, match="NotImplementedError"):
-        engine.say("2024 में", WOMAN, tmp_path / "c.wav")
-    syllables = np.sin(np.arange(7 * 24_000) / 30) * np.sin(np.arange(7 * 24_000) / 4000)
-    reference = write_wav(tmp_path / "reference.wav", 0.3 * syllables, 24_000)
-    engine.say("नमस्ते दुनिया", SpeakerProfile(0, "female", reference), tmp_path / "clone.wav")
-    assert (tmp_path / "clone.wav").read_bytes() != (tmp_path / "a.wav").read_bytes()
-    with pytest.raises(UsageError, match="no voice 'Nobody'"):
-        CoquiEngine("hi", str(folder), voice="Nobody")
