@@ -48,7 +48,7 @@ _EXPONENT = r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|\^[-−]?\d+"
 # operator that would make it part of something else.
 _UNIT = re.compile(
     rf"(?P<number>{NUMBER})(?P<power>{_EXPONENT})?(?:[ \u00a0\u202f]|(?![KAN](?!\w)))"
-    rf"(?P<unit>{_SYMBOLS})(?![\w/^²³\u0900-\u097F])"
+    rf"(?P<unit>{_SYMBOLS})(?:/(?P<per>{_SYMBOLS}))?(?![\w/^²³\u0900-\u097F])"
 )
 _CODES = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "R$": "BRL", "₽": "RUB", "₩": "KRW"}
 _CURRENCY_SIGNS = "|".join(re.escape(sign) for sign in sorted(_CODES, key=len, reverse=True))
@@ -90,28 +90,33 @@ class Quantities:
         """Replace "5 km", "20 °C", "3.5 %"; a unit that CLDR cannot name in the language stays."""
         return _UNIT.sub(self._unit, text) if self._locale is not None else text
 
-    def name_unit(self, unit: str, numeral: Numeral) -> str | None:
-        """Return number and unit in words, None where CLDR has no name for it."""
-        from babel.units import UnknownUnitError, format_unit
+    def name_unit(self, unit: str, numeral: Numeral, per: str | None = None) -> str | None:
+        """Return number and unit (per another unit) in words, None where CLDR has no name for it."""
+        from babel.units import UnknownUnitError, format_compound_unit, format_unit
 
-        number = _plain(numeral)
+        number, style = _plain(numeral), {"length": "long", "format": "0.##########", "locale": self._locale}
         try:
-            written = format_unit(number, unit, length="long", format="0.##########", locale=self._locale)
+            if per is None:
+                written = format_unit(number, unit, **style)
+            else:
+                written = format_compound_unit(number, unit, denominator_unit=per, **style) or unit
         except UnknownUnitError:
             return None
-        if unit in written:  # CLDR lacks the unit in this language
+        if self._language.primary == "hi":
+            written = written.replace("/", " प्रति ")  # where CLDR has no words of its own
+        if unit in written or (per and per in written):  # CLDR lacks the unit in this language
             return None
         noun = re.sub(r"[\d.,]+", "", written).strip()
         words = self._say(numeral, self._gender(noun))
         return re.sub(r"\d+(?:[.,]\d+)?", lambda _: words, written, count=1).replace("\u00a0", " ")
 
     def _unit(self, match: re.Match[str]) -> str:
-        numeral = self._read(match["number"])
+        numeral, per = self._read(match["number"]), _UNITS.get(match["per"] or "")
         if match["power"]:  # said by the rules for formulas; here only the unit gets its name
-            named = self.name_unit(_UNITS[match["unit"]], numeral)
+            named = self.name_unit(_UNITS[match["unit"]], numeral, per)
             said = self._say(numeral, "m")
             return match[0] if named is None else named.replace(said, match["number"] + match["power"], 1)
-        words = None if numeral.parts else self.name_unit(_UNITS[match["unit"]], numeral)
+        words = None if numeral.parts else self.name_unit(_UNITS[match["unit"]], numeral, per)
         return words or match[0]
 
     def _currency(self, match: re.Match[str]) -> str:

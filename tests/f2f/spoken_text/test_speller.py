@@ -49,6 +49,9 @@ def test_hindi(written: str, said: str) -> None:
         ("$5.50, $5 million, £1", "five dollars fifty, five million dollars, one pound"),
         ("1 km, 5 km/h, 3 × 10⁸ m/s",
          "one kilometer, five kilometers per hour, three times ten to the power of eight meters per second"),
+        ("299,792 km/s, 1 g/cm³",
+         "two hundred and ninety-nine thousand seven hundred and ninety-two kilometers per second, "
+         "one gram per cubic centimeter"),
         ("E = mc², x^2 - 3", "E equals mc squared, x squared minus three"),
         ("Dr. Smith, e.g. No. 5; No.", "Doctor Smith, for example number five; No."),
         ("https://www.example.org/a-b?x=1", "example dot org slash a dash b"),
