@@ -30,6 +30,7 @@ QUANTIZATION = "int8"
 _PATIENCE = 2.0
 _TOKENIZER_FILES = ("*.json", "*.spm", "*.model")
 _NOT_COPIED = frozenset({"config.json", "model.safetensors.index.json", "pytorch_model.bin.index.json"})
+_OWN_CONFIG = "transformers_config.json"  # CTranslate2's own takes the name config.json
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -60,6 +61,7 @@ class FastTranslator:
                 f"{family.name} cannot translate from {languages[0]} to {languages[1]}"
             )
         folder = _bring(family, model, tell)
+        self._longest = _read_positions(family, folder) - 2
         with loading(model, folder):
             import ctranslate2
 
@@ -77,7 +79,8 @@ class FastTranslator:
         """
         library = self._tokenizer.library
         texts = [self._tokenizer.prepare(sentence) for sentence in sentences]
-        rows = library(texts, truncation=True, max_length=MAX_INPUT_TOKENS)["input_ids"]
+        longest = min(MAX_INPUT_TOKENS, self._longest)
+        rows = library(texts, truncation=True, max_length=longest)["input_ids"]
         first = self._tokenizer.target_token
         answers = self._network.translate_batch(
             [library.convert_ids_to_tokens(row) for row in rows],
@@ -87,7 +90,7 @@ class FastTranslator:
             return_scores=True,
             patience=_PATIENCE,
             # Translations are rarely twice as long; without a bound a model that loops writes to its limit.
-            max_decoding_length=min(MAX_INPUT_TOKENS, int(2.5 * max(map(len, rows))) + 20),
+            max_decoding_length=min(self._longest, int(2.5 * max(map(len, rows))) + 20),
         )
         return [self._read(answer) for answer in answers]
 
@@ -125,6 +128,14 @@ def _bring(family: Family, model: str, tell: Callable[[str], None]) -> Path:
     return place
 
 
+def _read_positions(family: Family, folder: Path) -> int:
+    """Return how many tokens the network can tell apart by place; beyond that CTranslate2 gives up."""
+    try:
+        return int(json.loads((folder / _OWN_CONFIG).read_text("utf-8"))["max_position_embeddings"])
+    except (OSError, ValueError, KeyError):  # converted elsewhere: as published
+        return 512 if family.name == "marian" else 1024
+
+
 def _fetch(family: Family, model: str) -> None:
     with loading(model, None):
         import transformers
@@ -147,6 +158,7 @@ def _convert(family: Family, model: str, folder: Path, place: Path) -> None:
         made = Path(scratch) / "model"
         with loading(model, folder):
             _converter(family, folder).convert(str(made), quantization=QUANTIZATION)
+        shutil.copyfile(folder / "config.json", made / _OWN_CONFIG)
         for pattern in _TOKENIZER_FILES:
             for file in folder.glob(pattern):
                 if file.name not in _NOT_COPIED:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from f2f.candidates import Candidate
 from f2f.engines.segment_translation import BATCH_SIZE, translate_texts
+from f2f.engines.status import has_package
+from f2f.engines.translation_models import FAMILIES
+from f2f.engines.translation_runtime import load_model
 from f2f.languages import Language
 from f2f.placeholders import Requirement, find_requirements
 
@@ -137,3 +141,21 @@ def test_terms_are_put_into_the_sentence_first_and_then_in_codes() -> None:
     stubborn = Mangler("grafo")
     assert translate_texts(stubborn, ["a graph is drawn"], 4, None, require)[0][0].text == "A grafo IS DRAWN"
     assert stubborn.seen[1:] == [["a grafo is drawn"], ["a X1 is drawn"]]
+
+
+ORDINARY = (
+    "🙂🙂 well 🙂", "a" * 3000, "word " * 900, "nul \0 here", "संस्कृत العربية 中文 mixed", "...---...", "\t\n",
+    "C:\\path\\to\\file.txt <b>x</b> & co", "ﬁ ligature İstanbul ẞ", "1 2 3 4 5 6 7 " * 40 + "ok now",
+    "«»“”‘’ quoted", "👨\u200d👩\u200d👧 family \ufeff\u200b\u200f", "$x_1$ `a` http:// me@ -- --- <1> X1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("runtime", ["torch", "ctranslate2"])
+@pytest.mark.parametrize("name", ["nllb", "marian"])
+def test_no_text_kills_an_engine(tiny: dict[str, Path], runtime: str, name: str) -> None:
+    if not has_package(runtime):
+        pytest.skip(f"{runtime} is not installed")
+    languages = (Language("en"), Language("hi"))
+    model = load_model(runtime, FAMILIES[name], str(tiny[name]), languages, "cpu", lambda text: None)
+    found = translate_texts(model, ORDINARY, 2, None, _require)
+    assert len(found) == len(ORDINARY) and all(found)
