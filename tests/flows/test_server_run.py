@@ -183,6 +183,35 @@ def test_a_translation_shows_in_prefect(server: Server, tmp_path: Path) -> None:
     assert states == {"Cached"}
 
 
+def test_a_run_that_stops_is_completed_and_resume_goes_on(server: Server, tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "lecture.mp4", 2, size="128x96")
+    for language, text in (("en", "Good morning."), ("hi", "सुप्रभात।")):
+        captions = f"1\n00:00:00,100 --> 00:00:01,100\n{text}\n"
+        source.with_name(f"lecture.{language}.srt").write_text(captions, encoding="utf-8")
+
+    def run(*words: str) -> str:
+        command = [sys.executable, "-m", "f2f", *words, "--runner", "prefect"]
+        done = subprocess.run(
+            command, env=server.environment, capture_output=True, text=True, timeout=RUN_S, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    words = (str(source), "--to", "hi")
+    assert "lecture.hi.csv" in run("translate", *words, "--profile", "embedded", "--until", "translate")
+    table = source.with_name("lecture.hi.csv")
+    table.write_text(table.read_text("utf-8").replace("सुप्रभात।", "नमस्ते।"), encoding="utf-8")
+    assert "stopped after synthesize" in run("resume", *words, "--until", "synthesize")
+    first, second = server.runs(source)
+    assert (first["state_type"], second["state_type"]) == ("COMPLETED", "COMPLETED")
+    assert first["state"]["message"] == "hi: stopped after translate, as asked"
+    assert set(server.tasks(first)) == {"probe", "transcribe", "translate → hi"}
+    states = {name: task["state_name"] for name, task in server.tasks(second).items()}
+    assert states == {
+        "probe": "Cached", "transcribe": "Cached", "translate → hi": "Cached", "synthesize → hi": "Completed",
+    }  # fmt: skip
+
+
 def test_what_passes_is_tried_again_and_long_stages_show_progress(
     server: Server, drive: Any, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""The real thing: a real voice, a real video; one line edited, one done again, the others bit for bit the same."""
+"""A real voice and a real video: one line is edited, one done again, the others stay bit for bit."""
 
 from __future__ import annotations
 
@@ -74,12 +74,13 @@ def test_one_line_is_edited_and_one_done_again(tmp_path: Path, monkeypatch: pyte
     assert "edited by a person" in film.with_name("lecture.hi.html").read_text("utf-8")
     assert len(probe_media(film.with_name("lecture.hi.mp4")).audio) == 2
 
-    f2f("redo", film.with_name("lecture.hi.json"), "--segment", str(segments(film)[2]["id"]), "--voice", "+m3")
+    manifest = film.with_name("lecture.hi.json")
+    f2f("redo", manifest, "--segment", str(segments(film)[2]["id"]), "--voice", "+m3")
     third = takes(film)
     assert [one == two for one, two in zip(second, third, strict=True)] == [True, True, False]
     assert [one["voice"].endswith("+m3") for one in segments(film)] == [False, False, True]
     number = str(segments(film)[0]["id"])
-    shown = f2f("redo", film.with_name("lecture.hi.json"), "--segment", number, "--voice", "nobody", code=2)
+    shown = f2f("redo", manifest, "--segment", number, "--voice", "nobody", code=2)
     assert "nobody" in shown
     f2f(*command)
     assert takes(film) == third
