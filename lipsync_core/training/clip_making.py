@@ -31,6 +31,7 @@ from lipsync_core.faces.geometry import (
 )
 from lipsync_core.training.clip_sound import read_sound, speech_features
 from lipsync_core.training.face_tracks import TrackedFace, follow_faces
+from lipsync_core.training.people import Span
 from lipsync_core.training.shard_writer import ClipArrays
 from lipsync_core.training.shards import (
     FACE_STORE_PX,
@@ -91,10 +92,15 @@ class ClipMaker:
         detector: finds the faces.
         syncnet: judges lips and sound; None keeps every clip as it is.
         options: what makes a clip.
+
+    Attributes:
+        track_spans: first frame of each track of the video that `clips` has last gone through, and the frame
+            behind its last.
     """
 
     def __init__(self, detector: FaceDetector, syncnet: LoadedSyncNet | None, options: ClipOptions) -> None:
         self._detector, self._syncnet, self.options = detector, syncnet, options
+        self.track_spans: dict[int, Span] = {}
 
     def clips(self, source: Source) -> Iterator[ClipArrays | Dropped]:
         """Yield the clips of one video, and what was left out of it, in the order in which they end.
@@ -112,10 +118,13 @@ class ClipMaker:
         if video.height > MAX_LINES:
             size = (round(video.width * MAX_LINES / video.height), MAX_LINES)
         pieces: dict[int, _Piece] = {}
+        self.track_spans = {}
         n_clips = Counter[str]()
         for face in follow_faces(read_frames(source.path, fps=Fraction(FPS), size=size), self._detector):
             piece = pieces.get(face.track)
             if face.frame_bgr is not None:
+                first, _ = self.track_spans.get(face.track, (face.frame_index, 0))
+                self.track_spans[face.track] = first, face.frame_index + 1
                 if piece is None:
                     piece = pieces[face.track] = _Piece(face.track, face.frame_index)
                 piece.push(face, for_syncnet=self._syncnet is not None)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lipsync_core.errors import LipSyncError, MissingModelError
 from lipsync_core.training.clip_making import ClipMaker, ClipOptions
+from lipsync_core.training.people import with_people
 from lipsync_core.training.shard_writer import SHARD_BYTES, ClipArrays, ShardWriter, SourceReport
 from lipsync_core.training.sources import Source
 
@@ -83,6 +84,7 @@ def store_clips(source: Source, maker: ClipMaker, writer: ShardWriter) -> Source
             report.clips.append(writer.add(made))
         else:
             report.dropped.append(asdict(made))
+    report.clips = with_people(report.clips, maker.track_spans)
     if not (report.error or report.clips or report.dropped):
         report.dropped.append({"reason": NO_FACE, "track": 0, "start_s": 0.0, "n_frames": 0})
     writer.commit(report)

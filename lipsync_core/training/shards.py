@@ -39,6 +39,8 @@ class ClipRecord:
         source: file below the source folder, with forward slashes.
         split: ``train``, ``val``, ``test``, ... where the source's file lists or folders tell, else empty.
         track: number of the face track within its source, from 0.
+        person: number of the person within its source, from 1, where others are seen at the same time; the
+            identity then tells this person apart. Else 0.
         start_s: when the clip begins in its source.
         sound_shift_frames: frames by which the sound was delayed to meet the lips; negative: brought forward.
         sync_distance: LSE-D as measured, None where nothing was measured.
@@ -64,6 +66,7 @@ class ClipRecord:
     sync_distance: float | None = None
     sync_confidence: float | None = None
     sync_offset: int | None = None
+    person: int = 0
 
 
 def shard_folders(folder: Path) -> list[Path]:

@@ -28,7 +28,7 @@ class Source:
     Attributes:
         path: the file.
         name: its path below the source folder, with forward slashes.
-        identity: who is seen in it, as far as folders tell.
+        identity: who is seen in it, as far as folders tell; see `lipsync_core.training.people` for several.
         split: one of `SPLITS`, or empty.
     """
 
