@@ -36,7 +36,7 @@ def video_of(path, frames):
 
 
 def test_two_people_in_one_video_become_two_identities(tmp_path):
-    """The first half shows one face, and after a cut there are two; another file shows the first one again."""
+    """One face, and after a cut two; another file shows the first one again."""
     face = astronaut_frame(256, 288)
     alone = np.hstack([face, np.full_like(face, 200)])
     both = np.hstack([face, face[:, ::-1]]) // 2
