@@ -27,6 +27,7 @@ from f2f.results import Placement
 _SAME_S = 1e-6  # closer than this is the same time: a twentieth of a sample at 48 kHz
 _HARDLY_SLOWER = 0.95  # a gap of 5 % is not worth a stretch: nobody hears it, the stretch one might
 _HARDLY_HURRIED = 0.01
+_HARDLY_SEEN_S = 0.005  # 0.00 in words
 _HARDLY_MOVED_S = 0.02  # half a frame
 _TRIES = ((0.3, 1.0), (0.0, 1.0), (0.0, 0.05))
 """Evenness and punctuality, in the order in which plans are made until one hurries little enough."""
@@ -200,9 +201,9 @@ def _decision(line: Line, start_s: float, end_s: float, slot_end_s: float, tempo
     """Say in one phrase why this place and tempo."""
     delayed_s, over_s = start_s - line.start_s, end_s - slot_end_s
     parts = []
-    if delayed_s > _SAME_S:
+    if delayed_s >= _HARDLY_SEEN_S:
         parts.append(f"starts {delayed_s:.2f} s late")
-    elif delayed_s < -_SAME_S:
+    elif delayed_s <= -_HARDLY_SEEN_S:
         parts.append(f"starts {-delayed_s:.2f} s early in the pause before")
     if tempo > 1:
         alone = line.speech_s / max(slot_end_s - line.start_s, _SAME_S)
@@ -214,7 +215,7 @@ def _decision(line: Line, start_s: float, end_s: float, slot_end_s: float, tempo
         parts.append(f"slowed to {tempo:.2f}× towards the segment's end")
     else:
         parts.append("natural rate")
-    if over_s > _SAME_S:
+    if over_s >= _HARDLY_SEEN_S:
         parts.append(f"runs {over_s:.2f} s over")
     return ", ".join(parts)
 

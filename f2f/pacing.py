@@ -31,6 +31,7 @@ _PAUSE_S = 1.0  # after which a change of tempo is half forgotten
 _LIMIT_WEIGHTS = (1e2, 1e4, 1e6)
 _MAX_STEPS = 40
 _TOLERANCE = 1e-9
+_DAMPING = 1e-5  # holds unknowns that no term holds; shortens steps, moves no solution
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def pace(demand: Demand, evenness: float, punctuality: float = 1.0) -> tuple[Vec
         terms = _joined([wishes, _scaled(limits, limit_weight)])
         for _ in range(_MAX_STEPS):
             slope, band = terms.slope_and_curve(x)
-            band[2] += 1e-9  # idle unknowns, and lines that nothing holds
+            band[2] += _DAMPING
             step = solveh_banded(band, -slope)
             length, cost = 1.0, terms.cost(x)
             while length > 1e-6 and terms.cost(x + length * step) > cost + 1e-4 * length * slope @ step:

@@ -175,7 +175,7 @@ def _span(stretch: FaceStretch, frames_per_s: float) -> tuple[float, float]:
 
 
 def _delay_note(delays_s: Sequence[float]) -> str:
-    return f"at most {max(delays_s):.2f} s" if delays_s else "every line starts with its source"
+    return f"at most {max(delays_s):.2f} s" if delays_s else "no line starts late"
 
 
 def _sound_tile(sound: SoundMix) -> Tile:

@@ -279,4 +279,4 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
         finally:
             tracemalloc.stop()
 
-    assert peak_bytes(1.5) < 1.1 * peak_bytes(0.5) + 5e6
+    assert peak_bytes(0.9) < 1.1 * peak_bytes(0.3) + 5e6

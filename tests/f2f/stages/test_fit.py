@@ -123,6 +123,7 @@ def test_hurry_is_told_on_console_and_in_the_result(studio: Studio) -> None:
 
 
 def test_overflow_lengthens_the_wav_and_is_reported(studio: Studio) -> None:
+    """OpenCreator PR#306, subtitleedit#14480: the tail of the last line is cut."""
     studio.add(1, 2, 3)
     fitted, waveform = studio.fit(2.5)
     assert fitted.placements[0].tempo == 1.5

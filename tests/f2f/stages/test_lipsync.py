@@ -182,6 +182,14 @@ def test_both_mouths_count() -> None:
     assert speech_spans(transcript, fitted) == [(0.0, 1.0), (5.0, 6.0)]
 
 
+def test_what_keeps_its_sound_keeps_its_lips() -> None:
+    transcript = make_transcript(((0.0, 1.0), (2.0, 3.0), (4.0, 5.0)))
+    music = transcript.segments[2].model_copy(update={"keep_original": "music"})
+    transcript = transcript.model_copy(update={"segments": (*transcript.segments[:2], music)})
+    fitted = FittedSpeech(wav="x", sample_rate_hz=1, duration_s=9, overflow_s=0, placements=(), undubbed=(1,))
+    assert speech_spans(transcript, fitted) == [(0.0, 1.0)]
+
+
 def test_stretches_end_at_gaps_and_jumps() -> None:
     counter = StretchCounter()
     here, moved, there = (10.0, 10.0, 50.0, 60.0), (14.0, 11.0, 54.0, 61.0), (200.0, 10.0, 240.0, 50.0)
