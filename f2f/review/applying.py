@@ -71,7 +71,7 @@ def apply_edits(transcript: Transcript, edits: Sequence[Edit]) -> Edited:
     """Put every edit in the place of the segments it is anchored to.
 
     An anchor is the segment of its id at its time; where the transcript is another one by now, the segment
-    that shares most of its time.
+    that shares most of its time. What is heard under a person's line belongs to it.
     """
     claimed: set[int] = set()
     placed: list[tuple[Segment, Edit | None, Segment | None]] = []
@@ -85,7 +85,9 @@ def apply_edits(transcript: Transcript, edits: Sequence[Edit]) -> Edited:
         claimed |= {one.id for one in found}
         heard = found[0] if len(found) == 1 else None
         placed.append((_segment(edit, heard, found), edit, heard))
-    placed += [(one, None, one) for one in transcript.segments if one.id not in claimed]
+    live = [segment for segment, edit, _ in placed if edit is not None and not edit.is_removed]
+    left = [one for one in transcript.segments if one.id not in claimed and not _is_covered(one, live)]
+    placed += [(one, None, one) for one in left]
     placed.sort(key=lambda one: (one[0].start_s, one[0].end_s))
     return Edited(tuple(_unique(_apart(placed))), tuple(lost))
 
@@ -148,6 +150,11 @@ def _find(anchor: Anchor, segments: Sequence[Segment]) -> Segment | None:
     if best is None or overlap_s(best, anchor) < 0.5 * (anchor.end_s - anchor.start_s):
         return None
     return best
+
+
+def _is_covered(segment: Segment, lines: Sequence[Segment]) -> bool:
+    """Whether a person's line takes up most of the segment, as in a transcript of other segments."""
+    return any(overlap_s(segment, one) > 0.5 * (segment.end_s - segment.start_s) for one in lines)
 
 
 def _segment(edit: Edit, heard: Segment | None, found: Sequence[Segment]) -> Segment:
