@@ -10,7 +10,8 @@ the 1 of the ratios is our own first line. With a box that is ``--parity`` on pl
 published steps, but as a stream and with one encode: it is not the published script.
 
 The clip is synced with a box given (default: where our detector sees the face) and, unless
-``--skip-detection``, without. Wall time goes from start to exit; peak memory is the resident size of the
+``--skip-detection``, without. Wall time goes from start to exit; the processor time of all processes hardly
+changes when other programs share the machine; peak memory is the resident size of the
 Python process and of the ffmpeg processes below it, ours once more above what its imports take. The
 difference is between decoded outputs, so it holds the losses of the encoders: the published script encodes
 twice. The last line is our compact network, whose pictures are others.
@@ -218,10 +219,10 @@ def print_table(title: str, rows: list[Row], imports_mib: float) -> None:
     first = rows[0]
     print(f"\n{title}; our imports alone: {imports_mib:.0f} MiB\n")
     print(
-        "| | wall s | frames/s | ratio | CPU s | peak of Python, MiB | over our imports | with ffmpeg "
-        f"| PSNR to {first.title}, dB |"
+        "| | wall s | frames/s | ratio | CPU s | CPU ratio | peak of Python, MiB | over our imports "
+        f"| with ffmpeg | PSNR to {first.title}, dB |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         n_frames = sum(1 for _ in read_frames(row.out))
         psnr_db = f"{difference_of(row.out, first.out)[1]:.1f}" if row.same_weights else ""
@@ -229,7 +230,8 @@ def print_table(title: str, rows: list[Row], imports_mib: float) -> None:
         print(
             f"| {row.title} | {row.run.seconds:.1f} | {n_frames / row.run.seconds:.1f} "
             f"| {first.run.seconds / row.run.seconds:.2f} | {row.run.cpu_s:.1f} "
-            f"| {row.run.own_mib:.0f} | {over} | {row.run.together_mib:.0f} | {psnr_db} |",
+            f"| {first.run.cpu_s / row.run.cpu_s:.2f} | {row.run.own_mib:.0f} | {over} "
+            f"| {row.run.together_mib:.0f} | {psnr_db} |",
             flush=True,
         )
     for row in rows:

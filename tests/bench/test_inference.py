@@ -19,7 +19,9 @@ def test_a_line_for_each_engine() -> None:
     header, published, exact, half = cells
     assert header[0] == "engine"
     assert [row[0] for row in (published, exact, half)] == ["as published", "torch", "torch-bf16"]
-    assert published[2] == "1.00"
+    assert published[2] == published[4] == "1.00"
+    assert 0 < float(exact[3]) < 1000
     assert float(exact[2]) == pytest.approx(float(exact[1]) / float(published[1]), rel=0.05)
-    assert float(published[4]) > 90 > 60 > float(half[4]) > 20
-    assert float(exact[5]) == 0 < float(published[5]) < 1e-3 < float(half[5])
+    assert float(exact[4]) == pytest.approx(float(published[3]) / float(exact[3]), rel=0.05)
+    assert float(published[6]) > 90 > 60 > float(half[6]) > 20
+    assert float(exact[7]) == 0 < float(published[7]) < 1e-3 < float(half[7])
