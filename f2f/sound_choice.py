@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -43,6 +43,9 @@ def choose_background(config: MuxConfig, profile: str) -> Choice:
     separate = demucs_separation.status(model, profile)
     if wanted == "separate":
         require_ready(separate)
+    elif profile == "embedded" and not demucs_separation.is_file_name(model):
+        reason = "profile embedded uses only what is inside the installed packages"
+        separate = replace(separate, ready=False, reason=reason)
     if separate.ready:
         return Choice("separate", demucs_separation.identity(model), (separate, duck))
     notice = (

@@ -39,7 +39,7 @@ def status(model: str, profile: str = "auto", *, probe: bool = True) -> EngineSt
     files = find_files(model)
     if files:
         return answer(f"weights in {files[0].parent}", ready=True)
-    if _is_path(model):
+    if is_file_name(model):
         return answer(f"no such file: {model}; set mux.separation_model")
     command = f"f2f models pull {model}"
     if not downloads_allowed(profile):
@@ -52,7 +52,7 @@ def status(model: str, profile: str = "auto", *, probe: bool = True) -> EngineSt
 
 def identity(model: str) -> str:
     """Return what tells these weights from others: the name, or size and time of a file."""
-    if not _is_path(model):
+    if not is_file_name(model):
         return f"demucs {model}"
     path = Path(model).expanduser()
     known = f" {path.stat().st_size} {path.stat().st_mtime_ns}" if path.is_file() else ""
@@ -66,7 +66,7 @@ def engine_info(model: str) -> EngineInfo:
 
 def find_files(model: str) -> list[Path]:
     """Return the weights that are on this machine: the given file, or all files of a published model."""
-    if _is_path(model):
+    if is_file_name(model):
         path = Path(model).expanduser()
         return [path] if path.is_file() else []
     bags = [folder / f"{model}.yaml" for folder in snapshot_folders(repository_of(model))]
@@ -94,7 +94,7 @@ class DemucsSeparator:
             raise EngineUnavailableError(f"demucs is not installed: {INSTALL}")
         from demucs.apply import BagOfModels
 
-        if _is_path(model):
+        if is_file_name(model):
             self._model: Any = _load_file(Path(model).expanduser())
         else:
             bag_path, files = _bring(model)
@@ -123,7 +123,8 @@ class DemucsSeparator:
         return np.asarray(rest.T * deviation + mean, np.float32)
 
 
-def _is_path(model: str) -> bool:
+def is_file_name(model: str) -> bool:
+    """Whether ``model`` is a file of the user's own and not the name of a published model."""
     return model.endswith(".safetensors") or os.sep in model
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_results import make_fitted, make_transcript, make_translation
 from synthetic import make_clip
-from tiny_demucs import save_tiny_demucs
+from tiny_demucs import save_in_hub_cache, save_tiny_demucs
 
 from f2f.config import MuxConfig
 from f2f.errors import EngineUnavailableError
@@ -20,6 +20,18 @@ def test_without_a_separator_ducking_is_taken_and_said() -> None:
     assert choice.engine == "duck"
     assert choice.notice and "22 dB lower" in choice.notice and "f2f models pull" in choice.notice
     assert [status.ready for status in choice.statuses] == [False, True]
+
+
+def test_the_embedded_profile_leaves_the_hub_s_models_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("demucs")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    save_in_hub_cache(tmp_path / "hub")
+    assert choose_background(MuxConfig(), "auto").engine == "separate"
+    choice = choose_background(MuxConfig(), "embedded")
+    assert choice.engine == "duck" and choice.notice and "inside the installed packages" in choice.notice
+    assert choose_background(MuxConfig(background="separate"), "embedded").engine == "separate"
 
 
 @pytest.mark.parametrize("wanted", ["duck", "none"])
