@@ -13,6 +13,7 @@ from f2f.config import Config, FitConfig, MuxConfig
 from f2f.dry_run import STORED, TO_DO, plan_run
 from f2f.errors import EngineUnavailableError, StageError, UsageError
 from f2f.pipeline import translate_video
+from f2f.speaking_rate import RATES_FILE, SpeakingRates, write_rates
 from f2f.stage import SilentObserver
 from f2f.stage_call import StageCall
 from f2f.workspace import Stored
@@ -195,6 +196,22 @@ def test_the_report_knows_every_stage(tiny: TinyStages, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [record.reused for record in job.stages[:3]] == [True, True, False]
     assert job.command == f"f2f translate {tmp_path}/lecture.mp4 --to hi"
+
+
+def test_translations_are_paced_by_the_fit_and_by_what_was_heard_of_voices(
+    tiny: TinyStages, tmp_path: Path
+) -> None:
+    request = request_for(tmp_path, config=Config(fit=FitConfig(guard_s=0.2, silent_tempo=1.3)))
+    translate_video(request)
+    known = SpeakingRates().learn("hi", "v", "क" * 100, 10.0)
+    write_rates(known, request.workspace_root / RATES_FILE)
+    translate_video(request)
+    assert tiny.ran.count("translate hi") == 1  # what was learnt since changes no finished translation
+    slower = request_for(tmp_path, config=Config(fit=FitConfig(guard_s=0.2, silent_tempo=1.1)))
+    translate_video(slower)
+    assert tiny.ran.count("translate hi") == 2
+    assert [(one.guard_s, one.silent_tempo) for one in tiny.paces] == [(0.2, 1.3), (0.2, 1.1)]
+    assert tiny.paces[0].rates.learnt == {} and tiny.paces[1].rates == known
 
 
 def test_stage_calls_go_through_the_hook(tiny: TinyStages, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from f2f.engines.speech import SpeakerProfile
 from f2f.engines.status import Choice, EngineStatus
 from f2f.errors import UsageError
+from f2f.length_control import Pace
 from f2f.manifest import Job, build_manifest
 from f2f.request import Request
 from f2f.results import (
@@ -53,11 +54,13 @@ class TinyStages:
         lines: what is heard, as (start_s, end_s, text).
         translated: texts that were translated.
         said: texts that were spoken.
+        paces: what was known of the dub's pace at each translation.
     """
 
     ran: list[str] = field(default_factory=list)
     identity: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
+    paces: list[Pace] = field(default_factory=list)
     lines: list[tuple[float, float, str]] = field(default_factory=lambda: [(0.0, 1.0, "hello")])
     translated: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -94,9 +97,10 @@ class TinyStages:
         return Transcript(language=language or "en", segments=tuple(segments), engine=engine("captions"))
 
     def translate(
-        self, transcript: Transcript, target: str, config: Any, context: StageContext, *rest: Any
+        self, transcript: Transcript, target: str, config: Any, context: StageContext, pace: Pace
     ) -> Translation:
         self.ran.append(f"translate {target}")
+        self.paces.append(pace)
         context.notice("one segment has no translation")
         wanted = [one for one in transcript.segments if one.keep_original is None]
         self.translated += [one.text for one in wanted]
