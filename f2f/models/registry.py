@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from f2f.engines import demucs_separation, espeak, faster_whisper_asr, mms, sphinx, whisper_asr
-from f2f.engines.coqui import XTTS_LICENCE
+from f2f.engines.coqui import XTTS_LICENCE, XTTS_V2
 from f2f.engines.hub import hub_cache
 from f2f.engines.translation_models import FAMILIES, Family, family_of
 from f2f.errors import UsageError
@@ -196,8 +196,10 @@ def _xtts() -> Model:
         "XTTS v2 is for non-commercial use: read https://tts-hub.github.io/cpml and, if you agree, set "
         "COQUI_TOS_AGREED=1"
     )
-    note = "17 languages; clones a voice"
-    return Model("xtts-v2", "synthesize", "coqui", XTTS_LICENCE, place, 1_900_000_000, note, agreement, "TTS")
+    return Model(
+        "xtts-v2", "synthesize", "coqui", XTTS_LICENCE, place, 1_900_000_000,
+        "17 languages; clones a voice", agreement, package="TTS", synonyms=(XTTS_V2,),
+    )  # fmt: skip
 
 
 def _mms(name: str) -> Model:

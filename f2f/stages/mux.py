@@ -16,6 +16,7 @@ from f2f.errors import StageError
 from f2f.languages import parse_language
 from f2f.mark import Mark, apply_mark, make_mark, mark_words
 from f2f.mixing import write_mix
+from f2f.models.bringing import bring
 from f2f.results import (
     CODEC_PADDING_S,
     EngineInfo,
@@ -91,6 +92,8 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
     material = Material(
         inputs.source, inputs.transcript, inputs.translation, inputs.fitted, inputs.fitted_folder
     )
+    if config.background == "separate":
+        bring(config.separation_model, context.progress)
     sound = write_mix(plan_mix(material, config, float(tracks.end_s), context.device), tracks.dub, context)
     options = EncodeOptions(
         crf=config.crf,

@@ -14,6 +14,7 @@ from f2f.engines import coqui, espeak, mms
 from f2f.engines.speech import SpeakerProfile, SpeechEngine, SpeechProblemError
 from f2f.engines.status import Choice, EngineStatus, require_ready
 from f2f.errors import EngineUnavailableError, StageError, UsageError
+from f2f.models.bringing import bring
 from f2f.results import Speech, Take, TranslatedSegment, Translation
 from f2f.stage import StageContext
 from f2f.take_making import SpeechLimits, TakeMaker
@@ -175,8 +176,10 @@ def _load(
     name: str, translation: Translation, config: SynthesizeConfig, context: StageContext
 ) -> SpeechEngine:
     if name == "coqui":
+        bring(config.model or coqui.XTTS_V2, context.progress)
         return coqui.CoquiEngine(translation.target_language, config.model, config.voice, context.device)
     if name == "mms":
+        bring(mms.status(translation.target_language, _mms_model(config)).detail, context.progress)
         return mms.MmsEngine(translation.target_language, _mms_model(config), context.device)
     return espeak.EspeakEngine(translation.target_language, config.voice)
 

@@ -30,12 +30,23 @@ from f2f.engines.status import Choice, EngineStatus, package_version, require_re
 from f2f.errors import CaptionError, EngineUnavailableError, UsageError
 from f2f.hearing import hear
 from f2f.languages import Language, find_language, parse_language
+from f2f.models.bringing import bring
 from f2f.resegment import resegment
 from f2f.results import EngineInfo, SourceVideo, Transcript
 from f2f.source_captions import audio_language, choose_captions, load_captions
+from f2f.speakers import (
+    Turn,
+    choose_diarizer,
+    credit_diarizer,
+    diarizer_for_captions,
+    diarizer_identity,
+    find_turns,
+    label_cues,
+    label_words,
+)
 from f2f.stage import StageContext
 
-VERSION = 2
+VERSION = 3
 CAPTIONS_LICENCE = "that of the captions"
 
 
@@ -68,7 +79,7 @@ def plan(
     by_name = {status.name: status for status in statuses}
     if config.engine == "captions" or captions is not None:
         require_ready(by_name["captions"])
-        return _captions_choice(captions or source, source, language, statuses)
+        return _captions_choice(captions or source, source, language, config, statuses)
     if config.engine != "auto":
         require_ready(by_name[config.engine])
         return _choice(config.engine, config, statuses)
@@ -123,12 +134,17 @@ def transcribe(
     choice = plan(source, language, config, "auto")
     spoken = parse_language(language) if language else None
     if choice.engine == "captions":
-        return _from_captions(choice.inputs[0], source, spoken, video, context)
+        return _from_captions(choice.inputs[0], source, spoken, video, config, context)
     return _from_sound(choice.engine, source, spoken, config, context)
 
 
-def _from_captions(
-    path: Path, source: Path, spoken: Language | None, video: SourceVideo, context: StageContext
+def _from_captions(  # noqa: PLR0913 - what a transcript is made from
+    path: Path,
+    source: Path,
+    spoken: Language | None,
+    video: SourceVideo,
+    config: TranscribeConfig,
+    context: StageContext,
 ) -> Transcript:
     captions, language, notices = load_captions(path, source, spoken)
     cues = [cue for cue in captions.cues if cue.start_s < video.duration_s]
@@ -145,24 +161,36 @@ def _from_captions(
     cues[-1] = replace(cues[-1], end_s=min(cues[-1].end_s, video.duration_s))
     for notice in notices:
         context.notice(notice)
-    segments = segments_from_cues(cues)
+    diarizer = diarizer_for_captions(cues, config)
+    turns: list[Turn] = []
+    if diarizer != "none":
+        waveform, regions = _listen(source)
+        turns = find_turns(diarizer, waveform, regions, config, context.device, context.notice)
+    segments = segments_from_cues(label_cues(cues, turns))
     context.progress(len(segments), len(segments), "segments")
     version = package_version("pysubs2")
     engine = EngineInfo(
         name="captions", version=f"pysubs2 {version}", licence=CAPTIONS_LICENCE, detail=captions.name
     )
+    engine = credit_diarizer(engine, diarizer, turns)
     return Transcript(language=language.code, segments=segments, engine=engine)
+
+
+def _listen(source: Path) -> tuple[speech_regions.Waveform, list[speech_regions.Region]]:
+    from lipsync_core.media import read_audio
+
+    waveform = read_audio(source, speech_regions.SAMPLE_RATE_HZ)
+    return waveform, speech_regions.find_speech(waveform)
 
 
 def _from_sound(
     name: str, source: Path, spoken: Language | None, config: TranscribeConfig, context: StageContext
 ) -> Transcript:
-    from lipsync_core.media import read_audio
-
-    waveform = read_audio(source, speech_regions.SAMPLE_RATE_HZ)
-    regions = speech_regions.find_speech(waveform)
+    waveform, regions = _listen(source)
     if not regions:
         raise UsageError(_nothing_said(source))
+    if name in WHISPERS:
+        bring(f"{name}-{config.whisper_model}", context.progress)
     load = partial(load_recogniser, name, config.whisper_model, context.device)
     with closing(load(lambda done, total: context.progress(done, total, "MB"))) as recogniser:
         windows = speech_regions.plan_windows(waveform, regions, recogniser.window_s)
@@ -178,14 +206,15 @@ def _from_sound(
             f"{heard.n_repeated} of {len(windows)} stretches came out badly and were recognised again with "
             "other settings"
         )
-    segments = keep_doubtful(resegment(heard.words), regions)
+    diarizer = choose_diarizer(config)
+    turns = find_turns(diarizer, waveform, regions, config, context.device, context.notice)
+    segments = keep_doubtful(resegment(label_words(heard.words, turns)), regions)
     for line in describe_kept(segments):
         context.notice(line)
     if all(one.keep_original for one in segments):
         raise UsageError(_nothing_said(source))
-    return Transcript(
-        language=language.code, segments=segments, engine=recogniser_info(name, config.whisper_model)
-    )
+    engine = credit_diarizer(recogniser_info(name, config.whisper_model), diarizer, turns)
+    return Transcript(language=language.code, segments=segments, engine=engine)
 
 
 def _language_code(
@@ -215,7 +244,11 @@ def _nothing_said(source: Path) -> str:
 
 
 def _captions_choice(
-    path: Path, source: Path, language: Language | None, statuses: tuple[EngineStatus, ...]
+    path: Path,
+    source: Path,
+    language: Language | None,
+    config: TranscribeConfig,
+    statuses: tuple[EngineStatus, ...],
 ) -> Choice:
     """Read the captions once, so that what is wrong with them is known before the work."""
     try:
@@ -226,13 +259,15 @@ def _captions_choice(
         f"{cue.start_s} {cue.end_s} {cue.speaker} {cue.text}" for cue in captions
     )
     digest = hashlib.sha256(content.encode()).hexdigest()
-    return Choice("captions", f"captions {digest}", statuses, inputs=(path,))
+    speakers = diarizer_identity(diarizer_for_captions(captions.cues, config))
+    return Choice("captions", f"captions {digest}, {speakers}", statuses, inputs=(path,))
 
 
 def _choice(
     engine: str, config: TranscribeConfig, statuses: tuple[EngineStatus, ...], notice: str | None = None
 ) -> Choice:
-    identity = recogniser_identity(engine, config.whisper_model)
+    speakers = diarizer_identity(choose_diarizer(config))
+    identity = f"{recogniser_identity(engine, config.whisper_model)}, {speakers}"
     notice = sphinx.NOTICE if engine == "sphinx" else notice
     return Choice(engine, identity, statuses, notice=notice)
 

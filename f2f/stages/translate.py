@@ -17,6 +17,7 @@ from f2f.errors import EngineUnavailableError, UsageError
 from f2f.glossary import Term, choose_terms, find_terms, read_glossary
 from f2f.languages import Language, parse_language
 from f2f.length_control import Pace, choose_wordings
+from f2f.models.bringing import bring
 from f2f.placeholders import Requirement, find_requirements
 from f2f.results import EngineInfo, Segment, Transcript, TranslatedSegment, Translation
 from f2f.sentences import spoken_text
@@ -200,6 +201,7 @@ def _from_model(
     family, segments = FAMILIES[choice.engine], transcript.segments
     model = family.model_id(config.model, *languages)
     runtime = choose_runtime(config.runtime, config.model)
+    bring(model, context.progress)
     translator = load_model(runtime, family, model, languages, context.device, context.notice)
     texts = ["" if one.keep_original is not None else one.text for one in segments]
     terms = _read_terms(config, languages[1])

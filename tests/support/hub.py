@@ -68,6 +68,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.hub.how.get("*") == "html":
             self._send(b"<!DOCTYPE html><html>sign in to this network</html>", {"Content-Type": "text/html"})
             return
+        if not path:  # its front page
+            self._send(b"hub", {})
+            return
         if path.startswith("api/models/"):
             self._api(path.removeprefix("api/models/"))
             return

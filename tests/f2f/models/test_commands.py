@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from f2f import cli
 from f2f.engines import whisper_asr
 from f2f.engines.translation_models import FAMILIES, local_folder
+from f2f.errors import EngineUnavailableError
+from f2f.models.bringing import bring
 from lipsync_core.weights import REGISTRY, resolve
 
 M2M = "facebook/m2m100_418M"
@@ -212,3 +214,32 @@ def test_a_bundle_makes_another_machine_ready(
         assert not was["ready"] and now["ready"] and str(elsewhere) in now["words"]
     chosen = {one["stage"]: one["engine"] for one in after["chosen"]}
     assert chosen["translate"] == "m2m100"
+
+
+# --- what a run fetches itself ------------------------------------------------------------------------
+
+
+def test_a_run_fetches_what_its_engine_needs_and_nothing_else(
+    mirror: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror("cut")
+    told: list[tuple[float, float | None, str]] = []
+    for name in ("whisper-tiny", M2M):
+        bring(name, lambda *now: told.append(now))
+    assert whisper_asr.weights_path("tiny") is not None
+    assert local_folder(M2M, FAMILIES["m2m100"]) is not None
+    assert told[-1][1:] == (pytest.approx(0.305, abs=0.01), "MB")
+    n_told = len(told)
+    folder = tmp_path / "my" / "nllb"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    # Here already; not agreed to; a folder of one's own; not known; inside a package.
+    for name in (M2M, "tts_models/multilingual/multi-dataset/xtts_v2", "my/nllb", "whisper-x", "centerface"):
+        bring(name, lambda *now: told.append(now))
+    assert len(told) == n_told
+    mirror("missing")
+    with pytest.raises(EngineUnavailableError, match="could not be fetched"):
+        (whisper_asr.cache_folder() / "tiny.pt").unlink()
+        bring("whisper-tiny", lambda *now: None)
+    monkeypatch.setenv("F2F_OFFLINE", "1")
+    bring("whisper-tiny", lambda *now: None)

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 import tiny_translators
 from hub import Hub
+from made_results import context_in, make_transcript
 from tiny_whisper import make_checkpoint
 from typer.testing import CliRunner
 
 from f2f import cli
+from f2f.config import TranslateConfig
 from f2f.engines import whisper_asr
 from f2f.engines.machine_translation import Translator
 from f2f.engines.translation_models import FAMILIES
 from f2f.languages import Language
+from f2f.stages.translate import translate
 
 REPOSITORY = "Helsinki-NLP/opus-mt-en-hi"
 
@@ -43,7 +46,12 @@ def test_a_carried_translation_model_is_loaded(
     tiny_translators.make_marian(made)
     hub.files[REPOSITORY] = {path.name: path.read_bytes() for path in made.iterdir()}
     hub.files[REPOSITORY] |= {"tf_model.h5": b"another framework", "README.md": b"# OPUS-MT"}
-    f2f("models", "pull", "opus-mt-en-hi")
+    context, told = context_in(tmp_path / "stage")
+    translation = translate(
+        make_transcript(((0.2, 0.9),)), "hi", TranslateConfig(engine="marian", runtime="torch"), context
+    )
+    assert translation.engine.name == "marian"
+    assert {unit for *_, unit in told.progress} >= {"MB", "segments"}  # it was fetched by the run itself
     f2f("models", "export", tmp_path / "b.tar")
     monkeypatch.setenv("HOME", str(elsewhere))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -173,7 +173,7 @@ def test_without_an_engine_there_are_two_remedies(source: Path, language: str | 
 def test_a_wanted_engine_is_used_or_refused(source: Path, tmp_path: Path) -> None:
     (tmp_path / "lecture.en.srt").write_text(EN)
     assert plan(source, None, TranscribeConfig(engine="sphinx"), "auto").engine == "sphinx"
-    with pytest.raises(EngineUnavailableError, match=r"'whisper' cannot be used: .*load_model"):
+    with pytest.raises(EngineUnavailableError, match=r"'whisper' cannot be used: .*f2f models pull"):
         plan(source, None, TranscribeConfig(engine="whisper"), "embedded")
     with pytest.raises(EngineUnavailableError, match="only English, not Hindi"):
         plan(source, "hi", TranscribeConfig(engine="sphinx"), "auto")
