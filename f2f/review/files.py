@@ -75,18 +75,14 @@ def foreign_files(request: Request) -> list[str]:
     return lines
 
 
-def write_tables(request: Request, target: str, review: Review) -> bool:
-    """Write both files where they are not up to date; whether that was done.
-
-    Nothing is written, and False returned, while one of them holds edits that were not taken yet.
+def write_tables(request: Request, target: str, review: Review) -> None:
+    """Write both files where they are not up to date, whatever lies there.
 
     Args:
         request: says where the files lie.
         target: the language.
         review: with the lines to write in ``written``.
     """
-    if edited_files(request, target, review) and not request.force:
-        return False
     table, subtitles = review_paths(request, target)
     contents = {
         table: format_table(review.written),
@@ -102,7 +98,6 @@ def write_tables(request: Request, target: str, review: Review) -> bool:
     for path, content in contents.items():
         if not path.is_file() or path.read_bytes() != content:
             write_bytes_atomically(path, content)
-    return True
 
 
 def read_rows(path: Path, review: Review) -> list[Row]:

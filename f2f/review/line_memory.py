@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from f2f.results import Result, Segment, Transcript, TranslatedSegment
+from f2f.results import Result, Segment, Transcript, TranslatedSegment, Translation
 from f2f.review.files import FOLDER_NAME
 from f2f.workspace import make_key, write_atomically
 
@@ -38,11 +38,9 @@ class LineMemory(Result):
         """Return the translations of those segments that are known, by id."""
         return {number: found for number, one in segments.items() if (found := self.lines.get(_key(one)))}
 
-    def with_lines(
-        self, asked: Transcript, made: Mapping[int, TranslatedSegment], wanted: Collection[int]
-    ) -> LineMemory:
-        """Return a memory that also knows the ``wanted`` ones of what was made."""
-        new = {_key(made[number].segment): made[number] for number in wanted if number in made}
+    def with_lines(self, asked: Transcript, made: Translation, wanted: Collection[int]) -> LineMemory:
+        """Return a memory that also knows the ``wanted`` segments of what was made."""
+        new = {_key(one.segment): one for one in made.segments if one.segment.id in wanted}
         return self.model_copy(update={"asked": asked, "lines": {**self.lines, **new}})
 
 

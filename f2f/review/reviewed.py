@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from f2f.results import Result, Transcript, Translation
 from f2f.review.applying import Edited, apply_edits, masked, removed_ids, table_lines
-from f2f.review.files import read_review, review_paths, write_tables
+from f2f.review.files import edited_files, read_review, write_tables
 from f2f.review.line_memory import LineMemory
 from f2f.run import Run, Shared
 from f2f.workspace import Stored
@@ -49,9 +49,11 @@ def translate_reviewed(run: Run, shared: Shared, target: str) -> tuple[Shared, S
         if not missing and memory.asked is not None:
             asked = memory.asked
         made = run.translate(target, _with_result(heard, asked))
-        memory = memory.with_lines(asked, {one.segment.id: one for one in made.result.segments}, missing)
-        memory.write(run.workspace.root, target)
-        stored, anew = stored or made, memory.find(wanted)
+        stored = stored or made
+        if missing:
+            memory = memory.with_lines(asked, made.result, missing)
+            memory.write(run.workspace.root, target)
+            anew = memory.find(wanted)
     edited_translation = _with_result(stored, edited.translation(stored.result, anew))
     return replace(shared, transcript=transcript), edited_translation
 
@@ -70,9 +72,12 @@ def refresh_tables(
         "is_translated": said is not None,
         "duration_s": run.duration_s,
     }
-    if not write_tables(request, target, review.model_copy(update=changes)):
-        names = " and ".join(path.name for path in review_paths(request, target))
-        run.observer.notice(f"{names} hold edits that are not taken yet: f2f resume takes them")
+    edited = edited_files(request, target, review)
+    if edited and not request.force:
+        names = " and ".join(path.name for path in edited)
+        run.observer.notice(f"{names}: edits that are not taken yet; f2f resume takes them")
+        return
+    write_tables(request, target, review.model_copy(update=changes))
 
 
 def _with_result(stored: Stored[R], result: R) -> Stored[R]:

@@ -249,7 +249,7 @@ def test_text_without_spaces_is_wrapped_by_width(tmp_path: Path) -> None:
 def test_sidecars_are_found_by_language(tmp_path: Path) -> None:
     source = tmp_path / "lecture.mp4"
     names = ["lecture.srt", "lecture.en.vtt", "lecture.en-GB.srt", "lecture.hi.SRT", "lecture.es.forced.srt",
-             "lecture.es.dub.srt",
+             "lecture.es.dub.srt", "lecture.es.review.srt",
              "lecture.final.srt", "lecture2.en.srt", "lecture.en.txt", "other.en.srt"]  # fmt: skip
     for name in names:
         (tmp_path / name).write_text(TWO)

@@ -350,7 +350,7 @@ def test_a_table_with_edits_is_never_overwritten(tiny: TinyStages, film: Path, m
     edit(table, 0, target="ONE")
     before = table.read_bytes()
     done = f2f("translate", film, "--to", "hi")
-    assert "hold edits that are not taken yet: f2f resume takes them" in done.stderr
+    assert "note: lecture.hi.csv: edits that are not taken yet; f2f resume takes them" in done.stderr
     assert table.read_bytes() == before
     f2f("resume", film, "--to", "hi")
     assert dub(film)[0] == "ONE"
