@@ -15,7 +15,8 @@ from f2f.engines.translation_models import FAMILIES, Family, family_of
 from f2f.errors import UsageError
 from f2f.models.hub import TRANSFORMERS_WEIGHTS, HubRepository
 from f2f.models.licences import commercial_use
-from f2f.models.places import EmbeddedFile, OneFile, PackageFiles, Place
+from f2f.models.packaged import EmbeddedFile, PackageFiles
+from f2f.models.places import OneFile, Place
 from lipsync_core.weights import REGISTRY, Weights, cache_folder
 from lipsync_core.weights.lookup import torch_hub_folder
 

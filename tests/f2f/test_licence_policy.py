@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from synthetic import make_clip
 from tiny_weights import write_tiny_weights
+from typer.testing import CliRunner
 
-from f2f import choices
+from f2f import choices, cli
 from f2f.config import Config, EvaluateConfig, LipsyncConfig, SynthesizeConfig, TranslateConfig
 from f2f.engines.hub import repository_folder
 from f2f.engines.status import Choice, EngineStatus
@@ -128,6 +130,17 @@ def test_published_lips_and_syncnet_give_way_to_the_embedded(
 def test_espeak_and_captions_need_no_permission(home: Path) -> None:
     pinned = choices.pin_synthesize(request(licence="permissive", synthesize={"engine": "espeak"}), "hi")
     assert pinned.choice.engine == "espeak"
+
+
+def test_the_command_refuses_before_the_work(home: Path) -> None:
+    film = make_clip(home / "lecture.mp4", seconds=1)
+    words = ("translate", str(film), "--to", "hi", "--from", "en", "--licence", "permissive", "--mt", "nllb")
+    done = CliRunner().invoke(cli.app, [*words, "--lips", "wav2lip_gan"])
+    assert done.exit_code == 2
+    assert sum("--licence permissive was asked for" in line for line in done.stderr.splitlines()) == 2
+    assert sorted(path.name for path in home.iterdir()) == ["lecture.mp4"]
+    wrong = CliRunner().invoke(cli.app, ["doctor", "--to", "hi", "--licence", "free"])
+    assert wrong.exit_code == 2 and "licence is 'free'" in wrong.stderr
 
 
 # --- the policy itself --------------------------------------------------------------------------------
