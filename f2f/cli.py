@@ -70,6 +70,9 @@ Captions = Annotated[
 TranslationFile = Annotated[
     Path | None, typer.Option("--translation", metavar="FILE", help="Captions in the target language.")
 ]
+Speakers = Annotated[
+    int | None, typer.Option(metavar="N", min=1, max=20, help="How many people speak; found out if not said.")
+]
 Asr = Annotated[
     str | None, typer.Option(metavar="NAME", help="auto, captions, faster-whisper, whisper or sphinx.")
 ]
@@ -126,6 +129,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
     captions: Captions = None,
     translation: TranslationFile = None,
     asr: Asr = None,
+    speakers: Speakers = None,
     mt: Mt = None,
     glossary: Glossary = None,
     tts: Tts = None,
@@ -152,7 +156,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
     """Translate a talking-face video; what is finished already is not done again."""
     flags = {
         "captions": captions, "translation": translation, "asr": asr, "mt": mt, "glossary": glossary,
-        "tts": tts, "voice": voice,
+        "tts": tts, "voice": voice, "speakers": speakers,
         "consent": consent, "lips": lips, "mark": mark, "profile": profile, "device": device,
         "licence": licence,
     }  # fmt: skip

@@ -20,6 +20,10 @@ class TranscribeConfig(_Section):
     """Name of a Whisper model, path of a checkpoint of openai-whisper, or folder of one for CTranslate2."""
     captions: Path | None = None
     """Caption file in the source language."""
+    speakers: Annotated[int, Field(ge=1, le=20)] | Literal["auto"] = "auto"
+    """How many people speak; ``auto`` finds out, or takes the voice tags of captions."""
+    diarizer: Literal["auto", "pyannote", "clusters"] = "auto"
+    """What tells speakers apart; ``auto`` takes pyannote.audio where it is ready, else the sound alone."""
 
 
 class TranslateConfig(_Section):

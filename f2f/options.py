@@ -19,6 +19,7 @@ CONFIG_FLAGS = {
     "licence": "licence",
     "asr": "transcribe.engine",
     "captions": "transcribe.captions",
+    "speakers": "transcribe.speakers",
     "mt": "translate.engine",
     "translation": "translate.translation",
     "glossary": "translate.glossary",

@@ -138,7 +138,7 @@ def transcribe(
     return _from_sound(choice.engine, source, spoken, config, context)
 
 
-def _from_captions(  # noqa: PLR0913 - what a transcript is made from
+def _from_captions(
     path: Path,
     source: Path,
     spoken: Language | None,

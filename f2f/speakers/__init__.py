@@ -1,0 +1,132 @@
+"""Who speaks when: one interface over all engines that tell speakers apart.
+
+Voice tags in captions come first and need no engine. Without them pyannote.audio, where it is installed and
+its weights are here; else clustering of the sound alone, which needs nothing and is said to be the lesser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from f2f.config import TranscribeConfig
+from f2f.cues import Cue
+from f2f.engines.status import EngineStatus, require_ready
+from f2f.results import EngineInfo
+from f2f.speakers import pyannote_turns
+from f2f.speakers.turns import Turn, label_words, speaker_at, speaker_name
+
+if TYPE_CHECKING:
+    from f2f.speech_regions import Region, Waveform
+
+__all__ = [
+    "Turn",
+    "choose_diarizer",
+    "credit_diarizer",
+    "diarizer_for_captions",
+    "diarizer_identity",
+    "diarizer_statuses",
+    "find_turns",
+    "label_cues",
+    "label_words",
+]
+
+_CLUSTERS_NOTICE = (
+    "{n} speakers were told apart by timbre alone, without a trained network: on clean clips of two to five "
+    "people 0 to 12 % of the time went to the wrong one, and voices that are alike are taken for one; say "
+    "how many people speak with --speakers N (1: do not tell apart), or install pyannote.audio"
+)
+
+
+def diarizer_statuses() -> tuple[EngineStatus, ...]:
+    """Say of every engine whether it can be used here, best first."""
+    reason = "works on the sound alone; voices that are alike are taken for one"
+    return pyannote_turns.status(), EngineStatus("clusters", True, reason, "MIT", "BIC clustering of MFCC")
+
+
+def choose_diarizer(config: TranscribeConfig) -> str:
+    """Return the engine that ``config`` stands for: ``"none"`` where one person is said to speak.
+
+    Raises:
+        EngineUnavailableError: the wanted engine cannot be used; the message has the remedy.
+    """
+    if config.speakers == 1:
+        return "none"
+    best, _ = diarizer_statuses()
+    if config.diarizer == "pyannote":
+        return require_ready(best).name
+    return best.name if config.diarizer == "auto" and best.ready else "clusters"
+
+
+def diarizer_for_captions(cues: Sequence[Cue], config: TranscribeConfig) -> str:
+    """Return the engine for captions: ``"none"`` where they name speakers, or nobody asks for several.
+
+    Raises:
+        EngineUnavailableError: as :func:`choose_diarizer`.
+    """
+    if config.speakers == "auto" or any(cue.speaker for cue in cues):
+        return "none"
+    return choose_diarizer(config)
+
+
+def diarizer_identity(name: str) -> str:
+    """Return what tells this engine and its weights from any other, for the key of the transcript."""
+    return f"speakers by {pyannote_turns.identity() if name == 'pyannote' else f'{name} 1'}"
+
+
+def find_turns(
+    name: str,
+    waveform: Waveform,
+    regions: Sequence[Region],
+    config: TranscribeConfig,
+    device: str,
+    notice: Callable[[str], None],
+) -> list[Turn]:
+    """Return who speaks when, numbered in order of appearance; nothing where only one person speaks.
+
+    Args:
+        name: from :func:`choose_diarizer`.
+        waveform: (N,) float32 in -1...1 at 16 kHz.
+        regions: stretches with speech.
+        config: says how many people speak.
+        device: where networks run.
+        notice: told what a person must know.
+
+    Raises:
+        EngineUnavailableError: the engine cannot be used.
+    """
+    wanted = None if config.speakers == "auto" else config.speakers
+    if name == "none":
+        return []
+    if name == "pyannote":
+        turns = pyannote_turns.find_turns(waveform, wanted, device)
+    else:
+        from f2f.speakers.clustering import find_turns as cluster
+
+        turns = cluster(waveform, regions, wanted)
+    n_found = len({turn.speaker for turn in turns})
+    if wanted is not None and n_found < wanted:
+        notice(f"{wanted} speakers were wanted, but {n_found} could be told apart")
+    if n_found < 2:
+        return []
+    notice(
+        _CLUSTERS_NOTICE.format(n=n_found) if name == "clusters" else f"{n_found} speakers were told apart"
+    )
+    return turns
+
+
+def label_cues(cues: Sequence[Cue], turns: Sequence[Turn]) -> list[Cue]:
+    """Return captions with the speakers ``"S1"``, ``"S2"`` … who speak most of the time they are shown."""
+    if not turns:
+        return list(cues)
+    return [replace(cue, speaker=speaker_name(speaker_at(turns, cue.start_s, cue.end_s))) for cue in cues]
+
+
+def credit_diarizer(info: EngineInfo, name: str, turns: Sequence[Turn]) -> EngineInfo:
+    """Return ``info`` with the engine that told speakers apart and the licence of its weights."""
+    if not turns:
+        return info
+    used = next(one for one in diarizer_statuses() if one.name == name)
+    licence = f"{info.licence}; speakers {used.licence}" if name == "pyannote" else info.licence
+    return info.model_copy(update={"detail": f"{info.detail}; speakers by {used.detail}", "licence": licence})
