@@ -57,7 +57,8 @@ def test_every_option_of_the_readme_exists() -> None:
     shown = f2f("translate", "--help").stdout
     options = (
         "--to --from -o --captions --translation --asr --mt --tts --lips --config --profile "
-        "--no-lipsync --device --force --until --dry-run --json --debug --workdir --runner --no-mark --set --voice"
+        "--no-lipsync --device --force --until --dry-run --json --debug --workdir --runner --no-mark --set "
+        "--voice --licence"
     )
     assert [option for option in options.split() if option not in shown] == []
 
