@@ -165,7 +165,7 @@ class Run:
             "video": shared.video.digest, "translation": translation.digest, "room": room, **pinned.key
         }  # fmt: skip
         # Speakers are named by what was heard; a person's edits of it have takes of their own.
-        heard = {"video": shared.video.digest, "heard": shared.transcript.key, "target": target}
+        heard = {"video": shared.video.digest, "heard": shared.transcript.key, "target": target, "room": room}
         version = stage_version("f2f.stages.synthesize")
         memory = TakeMemory(self.workspace.root, make_key("synthesize", version, {**heard, **pinned.key}))
         stored = self._run(

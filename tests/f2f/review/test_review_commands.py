@@ -399,6 +399,16 @@ def test_redo_says_one_segment_again_and_nothing_else(tiny: TinyStages, film: Pa
     assert dub(film)[0] == "one in hi by other"
 
 
+def test_other_limits_are_other_takes(tiny: TinyStages, film: Path) -> None:
+    f2f("translate", film, "--to", "hi")
+    tiny.clear()
+    f2f("translate", film, "--to", "hi", "--set", "fit.silent_tempo=1.1")
+    assert len(tiny.said) == len(LINES)
+    tiny.clear()
+    f2f("translate", film, "--to", "hi", "--set", "fit.max_tempo=1.4")
+    assert tiny.said == []
+
+
 def test_redo_and_the_table_know_of_each_other(tiny: TinyStages, film: Path) -> None:
     table = stop(film)
     edit(table, 3, target="FOUR")
