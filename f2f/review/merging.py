@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import pairwise
 
+from f2f.cues import is_unspaced, join_texts
 from f2f.review.lines import REMOVED, TOLERANCE_S, Anchor, Edit, Line, Review, Row, name_line, next_id
 from f2f.review.matching import Group, match
 
@@ -67,8 +69,8 @@ def divide_text(text: str, shares: Sequence[float]) -> list[str]:
     """Divide ``text`` between words so that the parts are as long as their shares; no word is lost."""
     pieces = text.split()
     glue = " "
-    if len(pieces) < len(shares) <= len(text):
-        pieces, glue = list(text), ""  # a script without spaces
+    if len(pieces) < len(shares) and any(map(is_unspaced, text)):
+        pieces, glue = list(text), ""
     total, length = sum(shares), sum(map(len, pieces))
     parts: list[list[str]] = [[] for _ in shares]
     index, passed, limit = 0, 0.0, shares[0] / total * length
@@ -78,7 +80,7 @@ def divide_text(text: str, shares: Sequence[float]) -> list[str]:
             limit += shares[index] / total * length
         parts[index].append(piece)
         passed += len(piece)
-    return [glue.join(part) for part in parts]
+    return [glue.join(part).strip() for part in parts]
 
 
 class _Merger:
@@ -177,7 +179,7 @@ class _Merger:
         if not lines or not all(text in untouched for text in written):
             return [text or "" for text in written]
         shares = [row.end_s - row.start_s for row in rows]
-        return divide_text(" ".join(line.source for line in lines if line.source), shares)
+        return divide_text(reduce(join_texts, [line.source for line in lines if line.source], ""), shares)
 
     def _targets(self, kept: Sequence[Line], rows: Sequence[Row]) -> list[str | None]:
         """Return what each row says; None asks for a translation."""

@@ -6,10 +6,13 @@ Other systems pair lines by their place and go wrong from the first split on (Vi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from f2f.results import EngineInfo, Segment, Transcript
+from f2f.review.applying import apply_edits
 from f2f.review.lines import Line, Review, Row
 from f2f.review.matching import Group, match
 from f2f.review.merging import divide_text, overlaps, take_rows
@@ -143,3 +146,25 @@ def test_new_ids_are_new(case: Case) -> None:
     assert len({*spoken, *untouched}) == len(spoken) + len(untouched) == len(case.rows)
     gone = sum(not numbers for _, numbers in case.expected)
     assert sum(edit.is_removed for edit in taken.edits.values()) == gone
+
+
+@given(st.booleans().flatmap(lambda kept: st.tuples(st.just(kept), cases(are_ids_kept=kept))))
+@settings(max_examples=100, deadline=None)
+def test_the_edited_transcript_is_in_order_and_says_every_row_once(drawn: tuple[bool, Case]) -> None:
+    are_ids_kept, case = drawn
+    segments = [
+        Segment(id=one.id, start_s=one.start_s, end_s=one.end_s, text=one.source) for one in case.lines
+    ]
+    engine = EngineInfo(name="tiny", version="1", licence="MIT")
+    heard = Transcript(language="en", segments=tuple(segments), engine=engine)
+    review = Review(written=tuple(case.lines), is_translated=True)
+    taken = take_rows(review, case.rows, are_ids_kept=are_ids_kept)
+    placed = apply_edits(heard, list(taken.edits.values())).segments
+    spans = [(segment.start_s, segment.end_s) for segment, _, _ in placed]
+    assert all(before[1] <= after[0] + 1e-9 for before, after in pairwise(spans))
+    assert len({segment.id for segment, _, _ in placed}) == len(placed)
+    live = [segment for segment, edit, _ in placed if edit is None or not edit.is_removed]
+    wanted = sorted(one.start_s for one in case.rows)
+    assert all(abs(a.start_s - b) < 0.001 for a, b in zip(live, wanted, strict=True))
+    words = " ".join(segment.text for segment, _, _ in sorted(placed, key=lambda one: one[0].start_s)).split()
+    assert words == [one.source for one in case.lines]  # no spoken word is lost or doubled
