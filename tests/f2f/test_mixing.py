@@ -15,6 +15,7 @@ import pytest
 from made_results import ENGINE, context_in
 from synthetic import ffmpeg, write_wav
 
+from f2f import mixing
 from f2f.background import Presence
 from f2f.mixing import MixPlan, write_mix
 from f2f.results import SoundMix
@@ -96,6 +97,11 @@ def mixed(plan: MixPlan, folder: Path) -> tuple[np.ndarray, SoundMix]:
     return sound / 10 ** (result.gain_db / 20), result
 
 
+def unfinished(plan: MixPlan) -> np.ndarray:
+    """The mix before loudness and limiter, where those do not matter."""
+    return np.concatenate(list(mixing._mixed(plan, Path("not needed"))))
+
+
 def level_dbfs(sound: np.ndarray, start_s: float, end_s: float, hz: float | None = None) -> float:
     """RMS level of a stretch, or of one frequency in it (the mean of both channels)."""
     part = sound[round(start_s * RATE) : round(end_s * RATE)].mean(axis=1)
@@ -116,15 +122,12 @@ def ducked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lecture, np.ndarra
 OLD_DBFS = 20 * np.log10(0.2 / np.sqrt(2))
 
 
-@pytest.mark.parametrize("depth_db", [24.0])
-def test_ducking_lowers_the_old_voice_by_the_chosen_depth(
-    lecture: Lecture, tmp_path: Path, depth_db: float
-) -> None:
-    sound, result = mixed(lecture.plan(duck_db=depth_db), tmp_path)
+@pytest.mark.parametrize("depth_db", [18.0, 24.0])
+def test_ducking_lowers_the_old_voice_by_the_chosen_depth(lecture: Lecture, depth_db: float) -> None:
+    sound = unfinished(lecture.plan(duck_db=depth_db))
     for start_s, end_s in SPEECH[:2]:
         assert level_dbfs(sound, start_s, end_s, OLD_HZ) == pytest.approx(OLD_DBFS - depth_db, abs=0.3)
     assert level_dbfs(sound, 1.1, 3.3, DUB_HZ) == pytest.approx(OLD_DBFS, abs=0.2)
-    assert (result.background, result.duck_db, result.separator) == ("duck", depth_db, None)
 
 
 def test_what_is_not_dubbed_comes_back_at_full_level(ducked: tuple[Lecture, np.ndarray]) -> None:
@@ -168,8 +171,8 @@ def test_the_room_never_goes_dead(ducked: tuple[Lecture, np.ndarray]) -> None:
     assert hiss_dbfs(sound, 1.2, 3.2) == pytest.approx(room, abs=1.5)  # under the dub
 
 
-def test_none_leaves_the_dub_and_what_is_not_dubbed(lecture: Lecture, tmp_path: Path) -> None:
-    sound, _ = mixed(lecture.plan(method="none"), tmp_path)
+def test_none_leaves_the_dub_and_what_is_not_dubbed(lecture: Lecture) -> None:
+    sound = unfinished(lecture.plan(method="none"))
     assert not sound[round(3.9 * RATE) : round(4.8 * RATE)].any()
     assert level_dbfs(sound, 9.0, 10.0, OLD_HZ) == pytest.approx(OLD_DBFS, abs=0.1)
     assert level_dbfs(sound, 5.0, 8.0, OLD_HZ) < -80
@@ -189,6 +192,7 @@ def test_loudness_and_peak_are_the_wanted_ones(lecture: Lecture, tmp_path: Path,
     measured = measure_loudness(tmp_path / "mix.flac")
     assert measured.integrated_lufs == pytest.approx(target, abs=0.3)
     assert measured.true_peak_dbtp <= -1.5
+    assert (result.background, result.duck_db, result.separator) == ("duck", 20.0, None)
     assert (result.loudness_lufs, result.true_peak_dbtp) == pytest.approx(
         (measured.integrated_lufs, measured.true_peak_dbtp), abs=0.05
     )
@@ -230,8 +234,8 @@ def test_what_is_hardly_audible_is_raised_by_30_db_at_most(tmp_path: Path) -> No
     assert result.loudness_lufs is not None and result.loudness_lufs < -30
 
 
-def test_quiet_speech_of_the_source_is_raised_with_its_room(lecture: Lecture, tmp_path: Path) -> None:
-    sound, _ = mixed(lecture.plan(source_gain_db=6.0), tmp_path)
+def test_quiet_speech_of_the_source_is_raised_with_its_room(lecture: Lecture) -> None:
+    sound = unfinished(lecture.plan(source_gain_db=6.0))
     assert level_dbfs(sound, 9.0, 10.0, OLD_HZ) == pytest.approx(OLD_DBFS + 6, abs=0.1)
     assert level_dbfs(sound, 1.1, 3.3, DUB_HZ) == pytest.approx(OLD_DBFS, abs=0.2)
 
@@ -274,9 +278,10 @@ def test_memory_does_not_grow_with_the_sound(tmp_path: Path) -> None:
         plan = lecture.plan(source=long, end_s=60 * minutes)
         tracemalloc.start()
         try:
-            write_mix(plan, tmp_path / "long.flac", context_in(tmp_path / f"of {minutes}")[0])
+            n_samples = sum(len(block) for block in mixing._mixed(plan, tmp_path / "none"))
+            assert n_samples == round(60 * minutes * RATE)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
 
-    assert peak_bytes(0.9) < 1.1 * peak_bytes(0.3) + 5e6
+    assert peak_bytes(1.2) < 1.1 * peak_bytes(0.2) + 6e6  # the sound has 23 MB more
