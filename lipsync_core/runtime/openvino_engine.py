@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from lipsync_core.audio import MEL_BANDS
 from lipsync_core.errors import InvalidInputError
-from lipsync_core.folding import lay_out
 from lipsync_core.generators import FACE_SIZE_PX, inputs_of
 from lipsync_core.runtime.difference import Difference
 from lipsync_core.runtime.engine import PendingFaces
+from lipsync_core.runtime.mapped_filters import MappedFilters
 from lipsync_core.runtime.openvino_graph import build_graph, import_openvino
 from lipsync_core.runtime.quantization import ActivationRange
 from lipsync_core.runtime.recording import record
@@ -29,7 +29,8 @@ class OpenVINOEngine:
 
     Args:
         network: a generator, folded, in evaluation mode, fp32 on the CPU. Its filters are laid out plainly,
-            so that both share them: PyTorch then runs it slower, until it is laid out channels last again.
+            so that both share them, and where possible in a file (see `MappedFilters`): PyTorch then runs it
+            slower, until it is laid out channels last again.
         name: ``"openvino"``, ``"openvino-bf16"`` or ``"openvino-int8"``.
         ranges: for int8, from `quantization.observe_ranges` on this network.
         kind: of generator, for the shapes of its inputs.
@@ -55,7 +56,7 @@ class OpenVINOEngine:
         self.name = name
         self.difference: Difference | None = None
         self.depth = 1
-        lay_out(network, torch.contiguous_format)
+        self._filters: MappedFilters | None = MappedFilters(network)
         recording = record(network, _example_inputs(kind))
         self.model = core.compile_model(
             build_graph(recording, BATCH_SIZE, ranges),
@@ -82,6 +83,9 @@ class OpenVINOEngine:
         n_faces = len(mel)
         inputs = {0: _filled(mel).numpy(), 1: _filled(faces).numpy()}
         (out,) = self._request.infer(inputs, share_inputs=True, share_outputs=True).values()
+        if self._filters is not None:  # some are only prepared for the first faces
+            self._filters.drop()
+            self._filters = None
         return torch.from_numpy(out)[:n_faces].clone()
 
 
