@@ -1,8 +1,8 @@
 """Filters in a file without a name: memory that a process need not keep.
 
 A runtime that compiles a network makes filters of its own, in its own layout, and still holds on to those
-that it was given. In a private mapping of a file these can be dropped once they were read: whoever should read
-them again gets them from the file. At width 1 that is 145 MB less.
+that it was given. In a private mapping of a file these can be dropped once they were read: whoever should
+read them again gets them from the file. At width 1 that is 145 MB less.
 """
 
 from __future__ import annotations
