@@ -1,25 +1,27 @@
 """Speech by coqui-tts: XTTS v2 by default, with consent in the speaker's own voice, or any other model.
 
 Of VITS models with several speakers each person gets one. Call arguments follow ``TTS.api.TTS`` of coqui-tts
-0.27–0.28. XTTS v2's weights are under Coqui's own licence, which the user must have agreed to: this engine
-never answers that question for anybody.
+0.27–0.28.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from f2f.config import SynthesizeConfig
 from f2f.engines.coqui_clone import add_clone
-from f2f.engines.hub import snapshot_folders
+from f2f.engines.coqui_models import (
+    AGREE,
+    INSTALL,
+    XTTS_V2,
+    has_agreed,
+    language_code,
+    licence,
+    weights_path,
+)
 from f2f.engines.speech import Manner, SpeakerProfile, SpeechProblemError, Spoken
-from f2f.engines.status import EngineStatus, downloads_allowed, has_package, is_reachable, package_version
+from f2f.engines.status import package_version
 from f2f.errors import EngineUnavailableError, UsageError
-from f2f.languages import parse_language
 from f2f.loudness import trim_silence
 from f2f.results import EngineInfo
 from f2f.sentences import split_sentences
@@ -28,16 +30,6 @@ from f2f.spoken_text import NumberStyle
 if TYPE_CHECKING:
     from f2f.loudness import Waveform
 
-XTTS_V2 = "tts_models/multilingual/multi-dataset/xtts_v2"
-XTTS_LICENCE = "Coqui Public Model License 1.0.0 (XTTS v2, non-commercial use only)"
-INSTALL = "pip install 'f2f[tts]'"
-_PACKAGES = ("TTS", "torchaudio", "torchcodec")  # coqui-tts asks for the other two only when imported
-_HUB_REPOSITORY = "tts-hub/XTTS-v2"  # where coqui-tts 0.28 fetches it from
-_HUB_URL = f"https://huggingface.co/{_HUB_REPOSITORY}/resolve/main/config.json"
-_AGREE = (
-    "XTTS v2 is for non-commercial use: read https://tts-hub.github.io/cpml and, if you agree, "
-    "set COQUI_TOS_AGREED=1"
-)
 # Studio speakers inside XTTS v2's own speakers_xtts.pth.
 _STOCK = {
     "female": ("Claribel Dervla", "Daisy Studious", "Ana Florence", "Tammie Ema"),
@@ -53,122 +45,6 @@ _PAUSE_S = 0.25  # between pieces
 _TEMPERATURES = (None, None, 0.5, 0.35)  # by attempt; None is the model's own, 0.75 for XTTS v2
 
 
-def status(language: str | None = None, model: str | None = None, profile: str = "auto") -> EngineStatus:
-    """Say whether coqui can speak ``language`` (None: any) with ``model`` here. Nothing is loaded."""
-    model = model or XTTS_V2
-    folder = Path(model).expanduser()
-    missing = [name for name in _PACKAGES if not has_package(name)]
-    if missing:
-        return _status(model, ready=False, reason=f"not installed ({', '.join(missing)}): run {INSTALL}")
-    if folder.is_dir():
-        return _folder_status(folder, language)
-    if model.count("/") != 3 or not model.startswith("tts_models/"):
-        reason = f"model {model!r} is neither a folder nor an id such as {XTTS_V2}"
-        return _status(model, ready=False, reason=reason)
-    if language and not _id_speaks(model, language):
-        return _status(model, ready=False, reason=f"{model} does not speak {language!r}")
-    if model == XTTS_V2 and not _has_agreed():
-        return _status(model, ready=False, reason=_AGREE)
-    cached = _cached_weights(model)
-    if cached is not None:
-        return _status(model, ready=True, reason=f"weights in {cached}")
-    if downloads_allowed(profile) and is_reachable(_HUB_URL):
-        return _status(model, ready=True, reason="weights will be fetched (1.9 GB for XTTS v2)", fetch=True)
-    reason = f"weights of {model} are not here and cannot be fetched now; give a local folder with --config"
-    return _status(model, ready=False, reason=reason)
-
-
-def _status(model: str, *, ready: bool, reason: str, fetch: bool = False) -> EngineStatus:
-    return EngineStatus("coqui", ready, reason, _licence(model), model, fetch)
-
-
-def _licence(model: str) -> str:
-    return XTTS_LICENCE if model == XTTS_V2 else f"coqui-tts: MPL-2.0; weights as {model} states"
-
-
-def _folder_status(folder: Path, language: str | None) -> EngineStatus:
-    lacking = [] if (folder / "config.json").is_file() else ["config.json"]
-    if not any(folder.glob("*.pth")):
-        lacking.append("model.pth")
-    if lacking:
-        return _status(str(folder), ready=False, reason=f"{folder} lacks {' and '.join(lacking)}")
-    try:
-        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        spoken = settings.get("languages") or []
-    except (OSError, ValueError, AttributeError) as error:
-        return _status(str(folder), ready=False, reason=f"{folder / 'config.json'} cannot be read: {error}")
-    speakers = settings.get("speakers_file")
-    if speakers and not Path(speakers).exists():  # the library would load the model without its voices
-        reason = f"{folder / 'config.json'} names {speakers} as its speakers_file, which is not there"
-        return _status(str(folder), ready=False, reason=reason)
-    if language and spoken and _code(language) not in spoken:
-        reason = f"the model in {folder} does not speak {language!r}; it speaks {', '.join(spoken)}"
-        return _status(str(folder), ready=False, reason=reason)
-    return _status(str(folder), ready=True, reason=f"weights in {folder}")
-
-
-def _id_speaks(model: str, language: str) -> bool:
-    if model == XTTS_V2:
-        return parse_language(language).xtts is not None
-    trained = model.split("/")[1]
-    return trained == "multilingual" or trained == parse_language(language).primary
-
-
-def _code(language: str) -> str:
-    parsed = parse_language(language)
-    return parsed.xtts or parsed.primary
-
-
-def _data_folder() -> Path:
-    """Return where coqui-tts keeps models (``trainer.io.get_user_data_dir("tts")``)."""
-    for variable in ("TTS_HOME", "XDG_DATA_HOME"):
-        if folder := os.environ.get(variable):
-            return Path(folder).expanduser() / "tts"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "tts"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "tts"
-    return Path.home() / ".local" / "share" / "tts"
-
-
-def _has_agreed() -> bool:
-    agreement = _data_folder() / XTTS_V2.replace("/", "--") / "tos_agreed.txt"
-    return os.environ.get("COQUI_TOS_AGREED") == "1" or agreement.is_file()
-
-
-def _cached_weights(model: str) -> Path | None:
-    own = _data_folder() / model.replace("/", "--")
-    if any(own.glob("*.pth")):
-        return own
-    if model == XTTS_V2:
-        return next((one for one in snapshot_folders(_HUB_REPOSITORY) if (one / "model.pth").is_file()), None)
-    return None
-
-
-def identity(model: str | None) -> str:
-    """Return a string that changes with the library and the weights."""
-    version = package_version("coqui-tts")
-    folder = Path(model or XTTS_V2).expanduser()
-    if not folder.is_dir():
-        return f"coqui-tts {version} {model or XTTS_V2}"
-    files = sorted([*folder.glob("*.pth"), folder / "config.json"])
-    stamps = [
-        f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files if file.exists()
-    ]
-    return f"coqui-tts {version} {folder} {' '.join(stamps)}"
-
-
-def notice(status: EngineStatus, config: SynthesizeConfig) -> str | None:
-    """Return what a person must know before this engine speaks."""
-    notes = ["coqui: weights are fetched first, about 1.9 GB"] if status.needs_download else []
-    if not config.consent:
-        notes.append(
-            "coqui: a stock voice speaks; the speaker's own is cloned only with --i-have-consent "
-            "(synthesize.consent: true)"
-        )
-    return "; ".join(notes) or None
-
-
 class CoquiEngine:
     """A loaded Coqui model that speaks one language."""
 
@@ -182,13 +58,13 @@ class CoquiEngine:
             from TTS.api import TTS
         except (ImportError, OSError, RuntimeError) as error:  # a torchaudio for another torch: OSError
             raise EngineUnavailableError(f"coqui cannot be imported ({_words(error)}): {INSTALL}") from error
-        self._model, self._language, self._voice = model or XTTS_V2, _code(language), voice
+        self._model, self._language, self._voice = model or XTTS_V2, language_code(language), voice
         folder = Path(self._model).expanduser()
         # Without this the library would ask on a terminal that may not be there.
-        if self._model == XTTS_V2 and not _has_agreed():
-            raise EngineUnavailableError(_AGREE)
+        if self._model == XTTS_V2 and not has_agreed():
+            raise EngineUnavailableError(AGREE)
         if folder.is_dir():
-            where = {"model_path": str(_weights_path(folder)), "config_path": str(folder / "config.json")}
+            where = {"model_path": str(weights_path(folder)), "config_path": str(folder / "config.json")}
         else:
             where = {"model_name": self._model}
         try:
@@ -220,7 +96,7 @@ class CoquiEngine:
     def info(self) -> EngineInfo:
         """Return library version, licence of the weights and the model."""
         version = package_version("coqui-tts")
-        return EngineInfo(name="coqui", version=version, licence=_licence(self._model), detail=self._model)
+        return EngineInfo(name="coqui", version=version, licence=licence(self._model), detail=self._model)
 
     def choose_voice(self, speaker: SpeakerProfile) -> str:
         """Return the clone where there is a reference, else the configured or a stock voice."""
@@ -298,14 +174,6 @@ def _words(error: Exception) -> str:
     """Return kind and message of a foreign error in one line of bounded length."""
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return text if len(text) <= 200 else f"{text[:199]}…"
-
-
-def _weights_path(folder: Path) -> Path:
-    """Return what the library wants as ``model_path``: for XTTS the folder, else the one checkpoint."""
-    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if settings.get("model") == "xtts":
-        return folder
-    return next(iter(sorted(folder.glob("*.pth"), key=lambda file: -file.stat().st_size)))
 
 
 def _checked(samples: Any, sample_rate_hz: int) -> Waveform:

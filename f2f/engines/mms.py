@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from f2f.engines.hub import snapshot_folders
+from f2f.engines.hub import hub_cache, snapshot_folders
 from f2f.engines.speech import Manner, SpeakerProfile, SpeechProblemError, Spoken
 from f2f.engines.status import (
     STANDARD_INSTALL,
@@ -77,7 +77,13 @@ def status(language: str | None = None, model: str | None = None, profile: str =
     if found is not None:
         return _folder_status(*found)
     if not names:
-        return _status(model, ready=True, reason="one model for each of about 1,100 languages")
+        here = sorted(
+            path.name.rpartition("--")[2] for path in hub_cache().glob("models--facebook--mms-tts-*")
+        )
+        reason = (
+            f"here: {', '.join(here)}" if here else "which model it needs depends on the language: add --to"
+        )
+        return _status(model, ready=bool(here), reason=reason)
     if Path(names[0]).expanduser().is_dir():
         return _status(names[0], ready=False, reason=f"{names[0]} lacks config.json, vocab.json or weights")
     command = f"f2f models pull {names[0].rpartition('/')[2]}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from f2f.engines import demucs_separation, espeak, faster_whisper_asr, mms, sphinx, whisper_asr
-from f2f.engines.coqui import XTTS_LICENCE, XTTS_V2
+from f2f.engines.coqui_models import XTTS_LICENCE, XTTS_V2
 from f2f.engines.hub import hub_cache
 from f2f.engines.translation_models import FAMILIES, Family, family_of
 from f2f.errors import UsageError
@@ -17,6 +17,7 @@ from f2f.models.hub import TRANSFORMERS_WEIGHTS, HubRepository
 from f2f.models.licences import commercial_use
 from f2f.models.packaged import EmbeddedFile, PackageFiles
 from f2f.models.places import OneFile, Place
+from f2f.speakers import pyannote_turns
 from lipsync_core.weights import REGISTRY, Weights, cache_folder
 from lipsync_core.weights.lookup import torch_hub_folder
 
@@ -87,7 +88,7 @@ class Model:
 def all_models() -> list[Model]:
     """Return every model with a fixed name, and those of open families (`FAMILY_NAMES`) that are here."""
     return [
-        *_whisper(), *_faster_whisper(), _sphinx(), _silero(),
+        *_whisper(), *_faster_whisper(), _sphinx(), _silero(), _pyannote(),
         *map(_translation, ("nllb", "m2m100")), *map(_marian, _here("Helsinki-NLP--", _MARIAN)),
         _xtts(), *map(_mms, _here("facebook--", _MMS)), _espeak(),
         *map(_core, REGISTRY.values()), _centerface(), _demucs(),
@@ -238,6 +239,15 @@ def _sphinx() -> Model:
 def _silero() -> Model:
     place = _package("silero-vad", "silero_vad/data/silero_vad")
     return Model("silero-vad", "transcribe", "silero-vad", "MIT", place, note="finds speech")
+
+
+def _pyannote() -> Model:
+    place = HubRepository(pyannote_turns.MODEL, (("config.yaml",), ("*pytorch_model.bin",)))
+    return Model(
+        pyannote_turns.MODEL.partition("/")[2], "transcribe", "pyannote", pyannote_turns.LICENCE, place,
+        note="tells speakers apart; accept its conditions on the hub and run hf auth login first",
+        package="pyannote.audio",
+    )  # fmt: skip
 
 
 def _espeak() -> Model:

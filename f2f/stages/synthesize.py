@@ -10,7 +10,7 @@ from pathlib import Path
 
 from f2f.cast import cast_voices, listen
 from f2f.config import SynthesizeConfig
-from f2f.engines import coqui, espeak, mms
+from f2f.engines import coqui, coqui_models, espeak, mms
 from f2f.engines.speech import SpeakerProfile, SpeechEngine, SpeechProblemError
 from f2f.engines.status import Choice, EngineStatus, require_ready
 from f2f.errors import EngineUnavailableError, StageError, UsageError
@@ -27,7 +27,7 @@ _NOBODY = "the speaker"
 def list_engines(language: str | None, config: SynthesizeConfig, profile: str) -> tuple[EngineStatus, ...]:
     """Return what every engine says of itself for a language, in order of preference."""
     plain = mms.status(language, _mms_model(config), profile)
-    return coqui.status(language, config.model, profile), plain, espeak.status(language)
+    return coqui_models.status(language, config.model, profile), plain, espeak.status(language)
 
 
 def plan(target_language: str, config: SynthesizeConfig, profile: str = "auto") -> Choice:
@@ -87,7 +87,7 @@ def _choose_mms(
 def _choose_coqui(
     status: EngineStatus, config: SynthesizeConfig, statuses: tuple[EngineStatus, ...]
 ) -> Choice:
-    return Choice("coqui", coqui.identity(config.model), statuses, coqui.notice(status, config))
+    return Choice("coqui", coqui_models.identity(config.model), statuses, coqui_models.notice(status, config))
 
 
 def _choose_espeak(
@@ -176,7 +176,7 @@ def _load(
     name: str, translation: Translation, config: SynthesizeConfig, context: StageContext
 ) -> SpeechEngine:
     if name == "coqui":
-        bring(config.model or coqui.XTTS_V2, context.progress)
+        bring(config.model or coqui_models.XTTS_V2, context.progress)
         return coqui.CoquiEngine(translation.target_language, config.model, config.voice, context.device)
     if name == "mms":
         bring(mms.status(translation.target_language, _mms_model(config)).detail, context.progress)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from f2f.config import SynthesizeConfig
-from f2f.engines import coqui
-from f2f.engines.coqui import XTTS_V2, CoquiEngine
+from f2f.engines import coqui_models
+from f2f.engines.coqui import CoquiEngine
+from f2f.engines.coqui_models import XTTS_V2
 from f2f.engines.speech import SpeakerProfile, SpeechProblemError
 from f2f.errors import EngineUnavailableError, UsageError
 from lipsync_core.media import read_wav
@@ -55,7 +56,7 @@ def put_model(folder: Path, model: str = "xtts", languages: list[str] | None = N
 
 @pytest.mark.skipif(importlib.util.find_spec("TTS") is not None, reason="coqui-tts is installed here")
 def test_missing_package_says_what_to_install(home: Path) -> None:
-    status = coqui.status("hi")
+    status = coqui_models.status("hi")
     assert not status.ready and "pip install 'f2f[tts]'" in status.reason
     with pytest.raises(EngineUnavailableError, match=r"pip install 'f2f\[tts\]'"):
         CoquiEngine("hi")
@@ -63,7 +64,7 @@ def test_missing_package_says_what_to_install(home: Path) -> None:
 
 def test_agreement_is_the_users_to_give(made: list[fake.FakeTTS], home: Path) -> None:
     put_weights(home)
-    status = coqui.status("hi")
+    status = coqui_models.status("hi")
     assert not status.ready
     assert "COQUI_TOS_AGREED=1" in status.reason and "non-commercial" in status.reason
     with pytest.raises(EngineUnavailableError, match="COQUI_TOS_AGREED"):
@@ -73,39 +74,39 @@ def test_agreement_is_the_users_to_give(made: list[fake.FakeTTS], home: Path) ->
 
 def test_agreement_given_to_the_library_itself_counts(made: list[fake.FakeTTS], home: Path) -> None:
     (put_weights(home) / "tos_agreed.txt").write_text("I have read …")
-    assert coqui.status("hi").ready
+    assert coqui_models.status("hi").ready
 
 
 @pytest.mark.usefixtures("made", "agreed")
 def test_weights_of_either_cache_are_found(home: Path, tmp_path: Path) -> None:
-    assert not coqui.status("hi", profile="embedded").ready
+    assert not coqui_models.status("hi", profile="embedded").ready
     snapshot = tmp_path / "hub" / "models--tts-hub--XTTS-v2" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     (snapshot / "model.pth").write_bytes(b"weights")
-    status = coqui.status("hi", profile="embedded")
+    status = coqui_models.status("hi", profile="embedded")
     assert status.ready and str(snapshot) in status.reason and not status.needs_download
     put_weights(home)
-    assert str(home) in coqui.status("hi", profile="embedded").reason
+    assert str(home) in coqui_models.status("hi", profile="embedded").reason
 
 
 @pytest.mark.usefixtures("made", "agreed")
 def test_download_is_offered_only_where_allowed_and_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     asked: list[str] = []
-    monkeypatch.setattr(coqui, "is_reachable", lambda url: bool(asked.append(url) or True))
-    assert not coqui.status("hi", profile="embedded").ready
+    monkeypatch.setattr(coqui_models, "is_reachable", lambda url: bool(asked.append(url) or True))
+    assert not coqui_models.status("hi", profile="embedded").ready
     assert asked == []
-    status = coqui.status("hi")
+    status = coqui_models.status("hi")
     assert status.ready and status.needs_download
     assert asked and asked[0].startswith("https://huggingface.co/")
-    assert "1.9 GB" in (coqui.notice(status, SynthesizeConfig(consent=True)) or "")
+    assert "1.9 GB" in (coqui_models.notice(status, SynthesizeConfig(consent=True)) or "")
 
 
 @pytest.mark.usefixtures("made", "agreed")
 @pytest.mark.parametrize(("language", "speaks"), [("hi", True), ("pt-BR", True), ("zh", True), ("bn", False)])
 def test_languages_of_xtts(home: Path, language: str, speaks: bool) -> None:
     put_weights(home)
-    status = coqui.status(language)
+    status = coqui_models.status(language)
     assert status.ready is speaks
     assert speaks or "does not speak 'bn'" in status.reason
 
@@ -113,22 +114,22 @@ def test_languages_of_xtts(home: Path, language: str, speaks: bool) -> None:
 @pytest.mark.usefixtures("made")
 def test_local_folder_is_checked(tmp_path: Path) -> None:
     folder = put_model(tmp_path / "mine")
-    assert coqui.status("hi", str(folder)).ready
-    assert "does not speak 'es'; it speaks en, hi" in coqui.status("es", str(folder)).reason
+    assert coqui_models.status("hi", str(folder)).ready
+    assert "does not speak 'es'; it speaks en, hi" in coqui_models.status("es", str(folder)).reason
     (folder / "model.pth").unlink()
-    assert "lacks model.pth" in coqui.status("hi", str(folder)).reason
+    assert "lacks model.pth" in coqui_models.status("hi", str(folder)).reason
     (folder / "model.pth").write_bytes(b"weights")
     (folder / "config.json").write_text("{broken")
-    assert "cannot be read" in coqui.status("hi", str(folder)).reason
-    assert "neither a folder nor an id" in coqui.status("hi", "nonsense").reason
+    assert "cannot be read" in coqui_models.status("hi", str(folder)).reason
+    assert "neither a folder nor an id" in coqui_models.status("hi", "nonsense").reason
 
 
 def test_identity_changes_with_the_weights(tmp_path: Path) -> None:
     folder = put_model(tmp_path / "mine")
-    before = coqui.identity(str(folder))
+    before = coqui_models.identity(str(folder))
     (folder / "model.pth").write_bytes(b"other weights")
-    assert coqui.identity(str(folder)) != before
-    assert XTTS_V2 in coqui.identity(None)
+    assert coqui_models.identity(str(folder)) != before
+    assert XTTS_V2 in coqui_models.identity(None)
 
 
 @pytest.mark.usefixtures("agreed")

@@ -16,7 +16,7 @@ from tiny_coqui_vits import make_tiny_vits
 from tiny_xtts import SPEAKERS, make_tiny_xtts
 
 from f2f.config import SynthesizeConfig
-from f2f.engines import coqui
+from f2f.engines import coqui_models
 from f2f.engines.coqui import CoquiEngine
 from f2f.engines.speech import Manner, SpeakerProfile, SpeechProblemError
 from f2f.errors import UsageError
@@ -39,7 +39,7 @@ TEXT = "hola mundo, esto es una prueba"
 @pytest.fixture(scope="module")
 def xtts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CoquiEngine]:
     folder = make_tiny_xtts(tmp_path_factory.mktemp("xtts") / "tiny")
-    assert coqui.status("hi", str(folder)).ready
+    assert coqui_models.status("hi", str(folder)).ready
     engine = CoquiEngine("hi", str(folder))
     yield engine
     engine.close()
@@ -52,7 +52,7 @@ def vits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def vits(vits_folder: Path) -> Iterator[CoquiEngine]:
-    assert coqui.status("es", str(vits_folder)).ready
+    assert coqui_models.status("es", str(vits_folder)).ready
     engine = CoquiEngine("es", str(vits_folder))
     yield engine
     engine.close()

@@ -10,7 +10,7 @@ import pytest
 from tiny_mms import LATIN, make_tiny_mms
 
 from f2f.config import SynthesizeConfig
-from f2f.engines import coqui, mms
+from f2f.engines import coqui_models, mms
 from f2f.engines.mms import MmsEngine
 from f2f.engines.speech import Manner, SpeakerProfile, SpeechProblemError
 from f2f.errors import EngineUnavailableError, UsageError
@@ -90,10 +90,12 @@ def test_names_of_models(language: str, name: str) -> None:
 
 def test_the_hubs_cache_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert not mms.status().ready and "--to" in mms.status().reason
     missing = mms.status("yo")
     assert not missing.ready and "f2f models pull mms-tts-yor" in missing.reason
     make_tiny_mms(tmp_path / "models--facebook--mms-tts-yor" / "snapshots" / "abc", LATIN)
     found = mms.status("yo", profile="embedded")
+    assert mms.status().ready and "mms-tts-yor" in mms.status().reason
     assert found.ready and "weights in" in found.reason and found.detail == "facebook/mms-tts-yor"
     assert "abc" in mms.identity("yo", None)
     engine = MmsEngine("yo")
@@ -128,7 +130,7 @@ def test_damaged_and_foreign_folders_are_refused(tmp_path: Path, folder: Path) -
 
 
 def test_auto_takes_mms_before_espeak_and_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coqui, "has_package", lambda name: False)
+    monkeypatch.setattr(coqui_models, "has_package", lambda name: False)
     config = SynthesizeConfig(model=str(folder))
     choice = plan("hi", config)
     assert choice.engine == "mms" and str(folder) in choice.identity

@@ -12,7 +12,7 @@ import pytest
 from synthetic import write_wav
 
 from f2f.config import SynthesizeConfig
-from f2f.engines import coqui, espeak
+from f2f.engines import coqui_models, espeak
 from f2f.errors import EngineUnavailableError, StageError, UsageError
 from f2f.results import EngineInfo, Segment, Speech, TranslatedSegment, Translation
 from f2f.source_speech import median_pitch_hz
@@ -147,7 +147,7 @@ def test_configured_voice_is_used_and_checked(source: Path, tmp_path: Path) -> N
 
 
 def test_auto_takes_espeak_last_with_a_loud_notice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coqui, "has_package", lambda name: False)
+    monkeypatch.setattr(coqui_models, "has_package", lambda name: False)
     choice = plan("hi", SynthesizeConfig())
     assert choice.engine == "espeak"
     assert [status.name for status in choice.statuses] == ["coqui", "mms", "espeak"]
@@ -162,13 +162,13 @@ def test_identity_changes_with_the_voice() -> None:
 
 
 def test_wanted_engine_that_is_missing_is_never_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coqui, "has_package", lambda name: False)
+    monkeypatch.setattr(coqui_models, "has_package", lambda name: False)
     with pytest.raises(EngineUnavailableError, match=r"'coqui' cannot be used: .*pip install 'f2f\[tts\]'"):
         plan("hi", SynthesizeConfig(engine="coqui"))
 
 
 def test_language_nobody_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coqui, "has_package", lambda name: False)
+    monkeypatch.setattr(coqui_models, "has_package", lambda name: False)
     with pytest.raises(EngineUnavailableError, match="nothing here speaks 'bo'"):
         plan("bo", SynthesizeConfig())
 
