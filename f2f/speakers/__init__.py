@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from f2f.config import TranscribeConfig
 from f2f.cues import Cue
 from f2f.engines.status import EngineStatus, require_ready
-from f2f.results import EngineInfo
+from f2f.results import Component, EngineInfo
 from f2f.speakers import pyannote_turns
 from f2f.speakers.turns import Turn, label_words, speaker_at, speaker_name
 
@@ -128,5 +128,5 @@ def credit_diarizer(info: EngineInfo, name: str, turns: Sequence[Turn]) -> Engin
     if not turns:
         return info
     used = next(one for one in diarizer_statuses() if one.name == name)
-    licence = f"{info.licence}; speakers {used.licence}" if name == "pyannote" else info.licence
-    return info.model_copy(update={"detail": f"{info.detail}; speakers by {used.detail}", "licence": licence})
+    detail, part = f"{info.detail}; speakers by {used.detail}", Component(name=name, licence=used.licence)
+    return info.model_copy(update={"detail": detail, "components": (*info.components, part)})

@@ -15,7 +15,8 @@ MODEL = "pyannote/speaker-diarization-community-1"
 LICENCE = "CC-BY-4.0"
 INSTALL = 'pip install "pyannote.audio>=4"'
 _FETCH = (
-    f"accept its conditions on https://huggingface.co/{MODEL}, then run hf auth login and hf download {MODEL}"
+    f"accept its conditions on https://huggingface.co/{MODEL}, then run hf auth login and "
+    f"f2f models pull {MODEL}"
 )
 
 

@@ -217,7 +217,7 @@ def test_pyannote_is_taken_where_it_is_ready(pyannote: dict[str, Any]) -> None:
     find_turns("pyannote", waveform, [], TranscribeConfig(), "cpu", lambda line: None)
     assert "num_speakers" not in pyannote
     info = credit_diarizer(EngineInfo(name="whisper", version="1", licence="MIT"), "pyannote", turns)
-    assert info.licence == "MIT; speakers CC-BY-4.0"
+    assert info.licence == "MIT" and info.components[0].licence == "CC-BY-4.0"
     assert pyannote_turns.MODEL in info.detail
 
 
@@ -231,7 +231,7 @@ def test_what_pyannote_lacks_is_said_with_the_remedy(
     assert "too old" in pyannote_turns.status().reason
     monkeypatch.setattr(pyannote_turns, "package_version", lambda name: "4.0.3")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "nothing"))
-    assert "hf auth login and hf download pyannote/" in pyannote_turns.status().reason
+    assert "hf auth login and f2f models pull pyannote/" in pyannote_turns.status().reason
     monkeypatch.setattr(pyannote_turns, "has_package", lambda name: False)
     with pytest.raises(EngineUnavailableError, match=r'pip install "pyannote\.audio>=4"'):
         choose_diarizer(TranscribeConfig(diarizer="pyannote"))
