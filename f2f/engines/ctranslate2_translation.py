@@ -82,16 +82,21 @@ class FastTranslator:
         longest = min(MAX_INPUT_TOKENS, self._longest)
         rows = library(texts, truncation=True, max_length=longest)["input_ids"]
         first = self._tokenizer.target_token
-        answers = self._network.translate_batch(
-            [library.convert_ids_to_tokens(row) for row in rows],
-            target_prefix=None if first is None else [[first]] * len(rows),
-            beam_size=beams,
-            num_hypotheses=beams,
-            return_scores=True,
-            patience=_PATIENCE,
-            # Translations are rarely twice as long; without a bound a model that loops writes to its limit.
-            max_decoding_length=min(self._longest, int(2.5 * max(map(len, rows))) + 20),
-        )
+        try:
+            answers = self._network.translate_batch(
+                [library.convert_ids_to_tokens(row) for row in rows],
+                target_prefix=None if first is None else [[first]] * len(rows),
+                beam_size=beams,
+                num_hypotheses=beams,
+                return_scores=True,
+                patience=_PATIENCE,
+                # Rarely twice as long; without a bound a model that loops writes to its limit.
+                max_decoding_length=min(self._longest, int(2.5 * max(map(len, rows))) + 20),
+            )
+        except RuntimeError as exc:  # on NVIDIA: libraries of CUDA that are missing or do not fit
+            raise EngineUnavailableError(
+                f"CTranslate2 gave up ({exc}): use --set translate.runtime=torch or --device cpu"
+            ) from exc
         return [self._read(answer) for answer in answers]
 
     def _read(self, answer: Any) -> list[Candidate]:

@@ -84,7 +84,8 @@ class _Check:
         self.lost |= {one for one in self.requirements if not one.is_kept(best.text)}
         if shape == "term" and not any(one.is_term for one in self.lost):
             return None  # the same as the next shape
-        return mask(self.sentence, list(self.lost), shape)
+        masked = mask(self.sentence, list(self.lost), shape)
+        return masked if masked.text != self.sentence else None
 
 
 def _translate_again(

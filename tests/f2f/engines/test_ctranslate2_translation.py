@@ -117,6 +117,19 @@ def test_what_is_broken_is_named(
         _load(tiny, "nllb", Language("tlh"))
 
 
+def test_missing_libraries_are_told_with_the_way_out(
+    tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoCublas:
+        def translate_batch(self, *args: object, **options: object) -> None:
+            raise RuntimeError("Library libcublas.so.12 is not found or cannot be loaded")
+
+    translator = _load(tiny, "nllb")
+    monkeypatch.setattr(translator, "_network", NoCublas())
+    with pytest.raises(EngineUnavailableError, match=r"libcublas.*translate\.runtime=torch or --device cpu"):
+        translator.nbest(SOURCES, 2)
+
+
 def test_a_full_disk_is_known_before_the_conversion(
     tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

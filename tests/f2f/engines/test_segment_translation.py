@@ -143,6 +143,15 @@ def test_terms_are_put_into_the_sentence_first_and_then_in_codes() -> None:
     assert stubborn.seen[1:] == [["a grafo is drawn"], ["a X1 is drawn"]]
 
 
+def test_a_term_that_stays_as_it_is_is_not_put_in_its_own_place() -> None:
+    def require(sentence: str) -> list[Requirement]:
+        return [Requirement(0, 6, "Kaggle", lambda text: "Kaggle" in text, "Kaggle is lost", is_term=True)]
+
+    model = Upper()  # writes KAGGLE, and x1 as X1
+    assert translate_texts(model, ["Kaggle is large"], 1, None, require)[0][0].text == "Kaggle IS LARGE"
+    assert model.seen == [["Kaggle is large"], ["X1 is large"]]
+
+
 ORDINARY = (
     "🙂🙂 well 🙂", "a" * 3000, "word " * 900, "nul \0 here", "संस्कृत العربية 中文 mixed", "...---...", "\t\n",
     "C:\\path\\to\\file.txt <b>x</b> & co", "ﬁ ligature İstanbul ẞ", "1 2 3 4 5 6 7 " * 40 + "ok now",
