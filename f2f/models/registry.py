@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from f2f.engines import demucs_separation, espeak, faster_whisper_asr, mms, sphinx, whisper_asr
-from f2f.engines.coqui_models import XTTS_LICENCE, XTTS_V2
+from f2f.engines.coqui_models import AGREE, XTTS_LICENCE, XTTS_V2
 from f2f.engines.hub import hub_cache
 from f2f.engines.translation_models import FAMILIES, Family, family_of
 from f2f.errors import UsageError
@@ -194,13 +194,9 @@ def _xtts() -> Model:
         _XTTS_REPOSITORY, (("config.json",), ("model.pth",), ("vocab.json",), ("speakers_xtts.pth",)),
         ignored=("samples/*", "dvae.pth"), rewritten=("config.json",),
     )  # fmt: skip
-    agreement = (
-        "XTTS v2 is for non-commercial use: read https://tts-hub.github.io/cpml and, if you agree, set "
-        "COQUI_TOS_AGREED=1"
-    )
     return Model(
         "xtts-v2", "synthesize", "coqui", XTTS_LICENCE, place, 1_900_000_000,
-        "17 languages; clones a voice", agreement, package="TTS", synonyms=(XTTS_V2,),
+        "17 languages; clones a voice", AGREE, package="TTS", synonyms=(XTTS_V2,),
     )  # fmt: skip
 
 

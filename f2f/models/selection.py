@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 from f2f.config import Config
 from f2f.engines import mms
+from f2f.engines.coqui_models import has_agreed
 from f2f.engines.status import has_package
 from f2f.errors import UsageError
 from f2f.languages import Language, parse_language
@@ -75,7 +75,7 @@ def _obstacle(model: Model, config: Config) -> str | None:
 
 def unmet_agreement(model: Model) -> str | None:
     """Return what must be agreed to before this model is fetched, None where nothing is, or it was."""
-    return model.agreement if model.agreement and os.environ.get("COQUI_TOS_AGREED") != "1" else None
+    return model.agreement if model.agreement and not has_agreed() else None
 
 
 def _translators(target: Language, spoken: Language | None) -> list[str]:
