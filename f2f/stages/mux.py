@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,14 +23,13 @@ from f2f.results import (
     FittedSpeech,
     LipSyncResult,
     MuxResult,
-    Placement,
-    Segment,
     SourceVideo,
     Transcript,
     Translation,
 )
 from f2f.sound_choice import Material, choose_background, plan_mix
 from f2f.stage import StageContext
+from f2f.subtitle_files import Subtitles, write_subtitles
 from f2f.tracks import Tracks
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from lipsync_core.pictures import Picture
 
 VERSION = 4
-_VIDEO_NAME, _TARGET_SRT, _SOURCE_SRT, _MIX_NAME = "video.mp4", "target.srt", "source.srt", "mix.flac"
+_VIDEO_NAME, _MIX_NAME = "video.mp4", "mix.flac"
 
 
 @dataclass(frozen=True)
@@ -82,16 +81,15 @@ def mux(inputs: MuxInputs, config: MuxConfig, context: StageContext) -> MuxResul
 
     fps = Fraction(inputs.video.fps)
     n_frames = inputs.video.n_frames + math.ceil(round(inputs.fitted.overflow_s * fps, 3))
-    subtitles = _write_subtitles(inputs, context.folder, float(n_frames / fps))
+    parts = (inputs.transcript, inputs.translation, inputs.fitted)
+    subtitles = write_subtitles(*parts, context.folder, float(n_frames / fps))
     tracks = _tracks(inputs, config, subtitles, n_frames / fps, context.folder / _MIX_NAME)
     stream = probe_media(inputs.source).video
     if stream is None:
         raise StageError("mux", "the source holds no picture any more: was the file moved or changed?")
     if notice := conversion_notice(stream):
         context.notice(notice)
-    material = Material(
-        inputs.source, inputs.transcript, inputs.translation, inputs.fitted, inputs.fitted_folder
-    )
+    material = Material(inputs.source, *parts, inputs.fitted_folder)
     if config.background == "separate":
         bring(config.separation_model, context.progress)
     sound = write_mix(plan_mix(material, config, float(tracks.end_s), context.device), tracks.dub, context)
@@ -225,37 +223,6 @@ def _composed(
         yield from compose_frames(pictures, patches, mark, n_frames)
 
 
-@dataclass(frozen=True)
-class _Subtitles:
-    target: Path | None
-    source: Path | None
-
-
-def _write_subtitles(inputs: MuxInputs, folder: Path, end_s: float) -> _Subtitles:
-    """Write both SRT files; None where there would be no cue (an empty track is no valid file)."""
-    said = {placement.segment_id: placement for placement in inputs.fitted.placements}
-    target = [(said.get(e.segment.id, e.segment), e.text) for e in inputs.translation.segments]
-    source = [(segment, segment.text) for segment in inputs.transcript.segments]
-    return _Subtitles(
-        _write_track(folder / _TARGET_SRT, target, end_s), _write_track(folder / _SOURCE_SRT, source, end_s)
-    )
-
-
-def _write_track(path: Path, lines: Sequence[tuple[Segment | Placement, str]], end_s: float) -> Path | None:
-    from f2f.captions import write_srt
-
-    # A cue beyond the picture's end would make the file longer than the video.
-    cues = [
-        (span.start_s, min(span.end_s, end_s), text)
-        for span, text in lines
-        if text.strip() and span.start_s < end_s
-    ]
-    if not cues:
-        return None
-    write_srt(path, cues)
-    return path
-
-
 def _sound_end_s(source: Path, picture_end_s: Fraction) -> Fraction:
     """Return where the output ends: with the picture, or with the last block of the source's own sound.
 
@@ -269,7 +236,7 @@ def _sound_end_s(source: Path, picture_end_s: Fraction) -> Fraction:
 
 
 def _tracks(
-    inputs: MuxInputs, config: MuxConfig, subtitles: _Subtitles, picture_end_s: Fraction, mix: Path
+    inputs: MuxInputs, config: MuxConfig, subtitles: Subtitles, picture_end_s: Fraction, mix: Path
 ) -> Tracks:
     return Tracks(
         source=inputs.source,
