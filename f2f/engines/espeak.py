@@ -44,6 +44,8 @@ class Voice:
 
     code: str
     name: str
+    file: str
+    """What the library finds it by; a tag that differs from it (``fr-fr``, file ``fr``) it does not know."""
     languages: Mapping[str, int]
     """Language tag to priority; lower is better."""
 
@@ -67,6 +69,10 @@ class Catalogue:
             tag = tag.rpartition("-")[0]
         return None
 
+    def file_of(self, code: str) -> str:
+        """Return the file of the voice that is called ``code``."""
+        return next(voice.file for voice in self.voices if voice.code == code)
+
 
 @functools.lru_cache(maxsize=1)
 def read_catalogue() -> Catalogue:
@@ -83,7 +89,12 @@ def read_catalogue() -> Catalogue:
     except (WorkerError, OSError) as error:
         raise EngineUnavailableError(f"espeak does not start ({error}): {STANDARD_INSTALL}") from error
     voices = tuple(
-        Voice(entry["languages"][0][0].lower(), entry["name"], {t.lower(): p for t, p in entry["languages"]})
+        Voice(
+            code=entry["languages"][0][0].lower(),
+            name=entry["name"],
+            file=entry["identifier"].rpartition("/")[2],
+            languages={tag.lower(): priority for tag, priority in entry["languages"]},
+        )
         for entry in answer["voices"]
         if entry["languages"]
     )
@@ -189,7 +200,8 @@ class EspeakEngine:
     def say(self, text: str, speaker: SpeakerProfile, wav: Path, manner: Manner = Manner()) -> Spoken:  # noqa: B008
         """Write ``text`` to ``wav`` (22,050 Hz mono, outer silence trimmed); see ``SpeechEngine.say``."""
         request: dict[str, Any] = {"op": "say", "text": text, "wav": str(wav.absolute())}
-        request["voice"] = self.choose_voice(speaker)
+        code, plus, variant = self.choose_voice(speaker).partition("+")
+        request["voice"] = read_catalogue().file_of(code) + plus + variant
         if manner.rate != 1:
             request["words_per_minute"] = round(_WORDS_PER_MINUTE * manner.rate)
         answer = self._ask_twice(request, ANSWER_TIMEOUT_S + _TIMEOUT_PER_CHARACTER_S * len(text))
