@@ -35,7 +35,7 @@ _STOCK = {
     "female": ("Claribel Dervla", "Daisy Studious", "Ana Florence", "Tammie Ema"),
     "male": ("Andrew Chipper", "Damien Black", "Viktor Eka", "Craig Gutsy"),
 }
-_CLONE = "clone of the source's speaker"
+CLONE = "clone of the source's speaker"
 _SEED = 1234
 # Longer text is spoken in pieces: XTTS cuts its sound off beyond a number of characters that differs by
 # language (``VoiceBpeTokenizer.char_limits``).
@@ -103,7 +103,7 @@ class CoquiEngine:
         if speaker.voice is not None:
             return self._require(speaker.voice)
         if speaker.reference is not None:
-            return _CLONE
+            return CLONE
         if self._voice is not None or not self._speakers:
             return self._voice or "the model's voice"
         stock = _STOCK[speaker.gender] if speaker.gender else (*_STOCK["female"], *_STOCK["male"])

@@ -137,8 +137,11 @@ def engine_rows(job: Job) -> list[EngineRow]:
 
 
 def tempo_words(entry: SegmentEntry) -> str:
-    """Return ``"1.12×"``, or a dash where nothing was said."""
-    return f"{entry.fit.tempo:.2f}×" if entry.fit else "–"
+    """Return ``"1.12× (voice 1.15×)"``, by stretch and by the voice itself; a dash where nothing was said."""
+    if entry.fit is None:
+        return "–"
+    voice = f" (voice {entry.native_rate:.2f}×)" if entry.native_rate != 1 else ""
+    return f"{entry.fit.tempo:.2f}×{voice}"
 
 
 def signed(number: int) -> str:

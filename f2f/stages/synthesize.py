@@ -201,13 +201,15 @@ def _tell(
             f"not enough clean speech (6 s, unclipped, nobody else near, little background) to clone "
             f"{', '.join(without)}: a stock voice speaks instead"
         )
+    speakers = {one.segment.id: one.segment.speaker or _NOBODY for one in wanted}
+    cloned = tuple(dict.fromkeys(speakers[take.segment_id] for take in takes if take.voice == coqui.CLONE))
+    if cloned:
+        context.notice(f"cloned, as consent was stated: the voice of {', '.join(cloned)}")
     texts = {one.segment.id: " ".join(one.text.split()) for one in wanted}
     shorter = sum(take.text != texts[take.segment_id] for take in takes)
     if shorter:
         context.notice(f"{shorter} of {len(takes)} segments are said in shorter words, to fit their time")
-    return tuple(
-        speaker or _NOBODY for speaker in heard if cloning and cloning[speaker].reference is not None
-    )
+    return cloned
 
 
 def _describe(one: TranslatedSegment, problem: str) -> str:

@@ -17,6 +17,7 @@ from f2f.manifest import (
     segment_entries,
     synthetic_statement,
 )
+from f2f.report.page import tempo_words
 from f2f.results import EngineInfo, Evaluation, LipSyncScore, MuxResult, SourceVideo, VideoScore
 
 SCORE = LipSyncScore(start_s=0, end_s=2, lse_d=7.25, lse_c=3.5, offset_frames=-1, n_windows=46)
@@ -99,5 +100,6 @@ def test_what_was_said_and_how_and_on_whose_word(job: Job) -> None:
     assert (entry.target_text, entry.native_rate, entry.tries) == ("नमस्ते।", 1.1, 3)
     assert manifest.segments[1].target_text == job.translation.segments[1].text
     assert manifest.segments[2].tries == 0  # nothing was said
+    assert tempo_words(entry) == "1.25× (voice 1.10×)" and tempo_words(manifest.segments[2]) == "–"
     assert manifest.voices.consent and manifest.voices.cloned == ("S1",)
     assert not build_manifest(job).voices.consent
