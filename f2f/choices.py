@@ -158,6 +158,7 @@ def list_statuses(request: Request, target: str | None) -> dict[str, tuple[Engin
     """Return what every engine says of itself, by stage; for ``target`` where one is given."""
     from f2f.engines import demucs_separation
     from f2f.languages import find_language, parse_language
+    from f2f.speakers import diarizer_statuses
     from f2f.stages import evaluate, lipsync, synthesize, transcribe, translate
 
     config, spoken = request.config, find_language(request.source_language)
@@ -165,6 +166,7 @@ def list_statuses(request: Request, target: str | None) -> dict[str, tuple[Engin
     speech = TranscribeConfig(whisper_model=config.transcribe.whisper_model)
     return {
         "transcribe": transcribe.list_engines(request.source, spoken, speech, config.profile, None),
+        "speakers": diarizer_statuses(),
         "translate": translate.list_engines(spoken, translated, TranslateConfig(), config.profile, None),
         "synthesize": synthesize.list_engines(target, config.synthesize, config.profile),
         "lipsync": _statuses(lambda: lipsync.plan(LipsyncConfig(), config.profile, "cpu")),
