@@ -20,7 +20,7 @@ from f2f.request import Outputs, Request, Stopped
 from f2f.stage import Observer
 
 if TYPE_CHECKING:
-    from f2f.review.resume import Redo
+    from f2f.review.redo import Redo
 
 RESUME = "what is finished is kept; the same command resumes"
 
@@ -92,7 +92,7 @@ class Session:
         force: bool = False,
     ) -> None:
         """Do some segments again; a text or voice that cannot be used is forgotten again."""
-        from f2f.review.resume import take_redo
+        from f2f.review.redo import take_redo
 
         with self._observer() as observer:
             going_on = take_redo(manifest, redo, workdir, observer)

@@ -75,6 +75,6 @@ def redo(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Say single segments again; every other take stays as it is, bit for bit. Later runs keep the change."""
     with Session(json=json, debug=debug) as session:
-        from f2f.review.resume import Redo
+        from f2f.review.redo import Redo
 
         session.redo(manifest, Redo(tuple(segment), text, voice), workdir, runner, force=force)

@@ -1,4 +1,4 @@
-"""``f2f resume`` and ``f2f redo``: what a person wants otherwise becomes edits in the workspace."""
+"""``f2f resume``: what a person changed in the files becomes edits in the workspace."""
 
 from __future__ import annotations
 
@@ -6,34 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from f2f.errors import PreflightError, UsageError
-from f2f.manifest import Manifest, SegmentEntry
 from f2f.record import read_record
 from f2f.request import Request
 from f2f.review.files import edited_files, read_review, read_rows, table_path, write_review
-from f2f.review.lines import Edit, Line, Review
-from f2f.review.merging import Taken, edit_of, take_rows
+from f2f.review.lines import Edit, Review
+from f2f.review.merging import Taken, take_rows
 from f2f.stage import Observer
 from f2f.workspace import Workspace, hash_file
 
 _SHOWN_CONFLICTS = 10
-
-
-@dataclass(frozen=True)
-class Redo:
-    """What is to be done again.
-
-    Attributes:
-        segments: ids.
-        text: what the segment says from now on; None keeps it.
-        voice: who says it from now on; None keeps the voice.
-    """
-
-    segments: tuple[int, ...]
-    text: str | None = None
-    voice: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,8 +36,10 @@ class Continuation:
         return self.request.targets[0]
 
     def undo(self) -> None:
-        """Take the edits back."""
-        write_review(self.request.workspace_root, self.target, self.before)
+        """Take the edits back; the files are as the run left them, and put right by the next one."""
+        root = self.request.workspace_root
+        now = read_review(root, self.target)
+        write_review(root, self.target, now.model_copy(update={"edits": self.before.edits}))
 
 
 def take_edits(asked: Request, observer: Observer) -> list[Continuation]:
@@ -86,47 +70,6 @@ def take_edits(asked: Request, observer: Observer) -> list[Continuation]:
             if review != going_on.before:
                 write_review(asked.workspace_root, going_on.target, review)
     return [going_on for going_on, _, _ in found]
-
-
-def take_redo(manifest: Path, redo: Redo, workdir: Path | None, observer: Observer) -> Continuation:
-    """Store what is to be done again as edits.
-
-    Args:
-        manifest: of the finished translation, ``lecture.hi.json``.
-        redo: what is wanted.
-        workdir: folder of intermediate results where it is not beside the outputs.
-        observer: told while another run works there.
-
-    Raises:
-        UsageError: no such manifest, segment or stored run.
-    """
-    if redo.text is not None and len(redo.segments) > 1:
-        raise UsageError(f"--text is for one segment, not for {len(redo.segments)}; run f2f redo for each")
-    content = _read_manifest(manifest)
-    root = (workdir or manifest.parent / ".f2f") / Path(content.source.name).stem
-    target = content.output.language
-    request = read_record(root, target)
-    if request is None:
-        raise UsageError(
-            f"no stored run of {manifest.name} in {root}: give the --workdir DIR of that run, or repeat it "
-            f"with: {content.command}"
-        )
-    if not request.source.is_file():
-        raise UsageError(f"{request.source}, from which {manifest.name} was made, is gone; put it back there")
-    request = replace(request, output_dir=manifest.parent.resolve(), workdir=workdir)
-    entries = {entry.id: entry for entry in content.segments}
-    unknown = [str(one) for one in redo.segments if one not in entries]
-    if unknown:
-        raise UsageError(
-            f"{manifest.name} has no segment {', '.join(unknown)}; its segments are {_ranges(list(entries))}"
-        )
-    with Workspace(root).lock(observer):
-        before = read_review(root, target)
-        edits = {edit.id: edit for edit in before.edits}
-        for number in dict.fromkeys(redo.segments):
-            edits[number] = _redone(edits.get(number) or edit_of(_line(entries[number])), redo)
-        write_review(root, target, before.model_copy(update={"edits": _in_order(edits)}))
-    return Continuation(request, before)
 
 
 def _earlier(asked: Request, target: str) -> Request:
@@ -166,7 +109,7 @@ def _take(request: Request) -> tuple[Continuation, Review, list[str]]:
         for path in files
     }
     changes = {
-        "edits": _in_order(first.edits),
+        "edits": in_order(first.edits),
         "notes": first.notes,
         "files": {**review.files, **hashes},
     }
@@ -200,50 +143,6 @@ def _shown(edit: Edit | None, is_changed: bool) -> str:
     return f"“{text}” at {edit.start_s:.2f}–{edit.end_s:.2f} s"
 
 
-def _redone(edit: Edit, redo: Redo) -> Edit:
-    words = [name for name in ("text", "voice") if getattr(redo, name) is not None] or ["take"]
-    kept = [word for word in edit.edited if word != "removed"]
-    changes: dict[str, object] = {"edited": tuple(dict.fromkeys((*kept, *words))), "take": edit.take + 1}
-    if redo.text is not None:
-        changes["target"] = " ".join(redo.text.split())
-    if redo.voice is not None:
-        changes["voice"] = redo.voice
-    return edit.model_copy(update=changes)
-
-
-def _line(entry: SegmentEntry) -> Line:
-    return Line(
-        id=entry.id,
-        start_s=entry.source_start_s,
-        end_s=entry.source_end_s,
-        speaker=entry.speaker,
-        source=" ".join(entry.source_text.split()),
-    )
-
-
-def _in_order(edits: dict[int, Edit]) -> tuple[Edit, ...]:
+def in_order(edits: dict[int, Edit]) -> tuple[Edit, ...]:
+    """Return edits as they are stored."""
     return tuple(sorted(edits.values(), key=lambda edit: (edit.start_s, edit.id)))
-
-
-def _ranges(ids: Sequence[int]) -> str:
-    """Return ``1–40, 43``."""
-    spans: list[list[int]] = []
-    for number in sorted(ids):
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ", ".join(str(low) if low == high else f"{low}–{high}" for low, high in spans) or "none"
-
-
-def _read_manifest(path: Path) -> Manifest:
-    try:
-        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read ({error.strerror or error}); give the manifest, such as lecture.hi.json"
-        ) from error
-    except (ValueError, ValidationError) as error:
-        raise UsageError(
-            f"{path} is no manifest of this version of f2f; give lecture.hi.json as f2f translate wrote it"
-        ) from error

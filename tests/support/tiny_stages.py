@@ -54,6 +54,7 @@ class TinyStages:
         lines: what is heard, as (start_s, end_s, text).
         translated: texts that were translated.
         said: texts that were spoken.
+        voice_engine: what speaks.
         paces: what was known of the dub's pace at each translation.
     """
 
@@ -64,6 +65,7 @@ class TinyStages:
     lines: list[tuple[float, float, str]] = field(default_factory=lambda: [(0.0, 1.0, "hello")])
     translated: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    voice_engine: str = "espeak"
 
     def clear(self) -> None:
         """Forget what ran."""
@@ -128,7 +130,7 @@ class TinyStages:
         for number, one in enumerate(translation.segments, start=1):
             if one.text:
                 takes.append(self._say(one, context.folder / f"{number:04d}.wav", memory))
-        return Speech(takes=tuple(takes), engine=engine("espeak"))
+        return Speech(takes=tuple(takes), engine=engine(self.voice_engine))
 
     def _say(self, one: TranslatedSegment, wav: Path, memory: TakeMemory) -> Take:
         voice = one.voice or "tiny"

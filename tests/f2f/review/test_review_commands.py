@@ -375,6 +375,7 @@ def test_edits_outlast_another_transcript(
 
 def test_redo_says_one_segment_again_and_nothing_else(tiny: TinyStages, film: Path) -> None:
     """pyvideotrans#1165: regenerate one line, not everything."""
+    tiny.voice_engine = "mms"
     f2f("translate", film, "--to", "hi")
     page = film.with_name("lecture.hi.json")
     tiny.clear()
@@ -426,6 +427,7 @@ def test_redo_and_the_table_know_of_each_other(tiny: TinyStages, film: Path) -> 
     ("words", "says"),
     [
         (["--segment", "12"], "lecture.hi.json has no segment 12; its segments are 1–5"),
+        (["--segment", "1"], "espeak always says the same text alike: give another --text or --voice"),
         (["--segment", "1", "--segment", "2", "--text", "x"], "--text is for one segment, not for 2"),
         (["--segment", "2", "--voice", "nobody"], "no voice 'nobody'; allowed: tiny, other"),
         (["--segment", "2", "--workdir", "elsewhere"], "no stored run of lecture.hi.json"),
@@ -440,6 +442,18 @@ def test_a_redo_that_cannot_be_is_one_line(tiny: TinyStages, film: Path, words: 
     f2f("translate", film, "--to", "hi")  # nothing of it stays
     assert tiny.ran == []
     assert dub(film) == before
+
+
+def test_a_redo_that_fails_leaves_the_table_as_it_was(tiny: TinyStages, film: Path) -> None:
+    table = stop(film)
+    f2f("resume", film, "--to", "hi")
+    before = table.read_bytes()
+    f2f(
+        "redo", film.with_name("lecture.hi.json"), "--segment", "2", "--text", "x", "--voice", "nobody", code=2
+    )  # fmt: skip
+    done = f2f("resume", film, "--to", "hi")
+    assert "changed" not in done.stderr
+    assert table.read_bytes() == before
 
 
 def test_redo_wants_a_manifest(tiny: TinyStages, film: Path) -> None:
