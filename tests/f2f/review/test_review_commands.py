@@ -448,9 +448,8 @@ def test_a_redo_that_fails_leaves_the_table_as_it_was(tiny: TinyStages, film: Pa
     table = stop(film)
     f2f("resume", film, "--to", "hi")
     before = table.read_bytes()
-    f2f(
-        "redo", film.with_name("lecture.hi.json"), "--segment", "2", "--text", "x", "--voice", "nobody", code=2
-    )  # fmt: skip
+    page = film.with_name("lecture.hi.json")
+    f2f("redo", page, "--segment", "2", "--text", "x", "--voice", "nobody", code=2)
     done = f2f("resume", film, "--to", "hi")
     assert "changed" not in done.stderr
     assert table.read_bytes() == before
