@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from f2f.repetition import LOOP_REASON
 from f2f.results import Segment
 from f2f.speech_regions import Region, speech_share
 
@@ -26,6 +27,11 @@ def keep_doubtful(segments: Sequence[Segment], regions: Sequence[Region]) -> tup
         else one
         for one in segments
     )
+
+
+def is_invented(segment: Segment) -> bool:
+    """Whether nobody said the text of ``segment``, so that it is not to be shown either."""
+    return segment.keep_original in (LOOP_REASON, SILENCE_REASON)
 
 
 def describe_kept(segments: Sequence[Segment]) -> list[str]:

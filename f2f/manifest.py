@@ -88,6 +88,8 @@ class SegmentEntry(Result):
     """Other translations, best first."""
     problems: tuple[str, ...] = ()
     """Of the translation, one phrase each."""
+    confidence: float | None = None
+    """Of the recogniser, 0…1; None where captions gave the text."""
     edited: tuple[str, ...] = ()
     """What a person changed in it: ``text``, ``source``, ``times``, ``speaker``, ``voice`` …"""
     native_rate: float = 1.0
@@ -221,6 +223,7 @@ def segment_entries(job: Job) -> list[SegmentEntry]:
             fit=placements.get(segment.id),
             alternatives=translated[segment.id].alternatives if segment.id in translated else (),
             problems=translated[segment.id].problems if segment.id in translated else (),
+            confidence=segment.confidence,
             edited=translated[segment.id].edited if segment.id in translated else (),
             native_rate=takes[segment.id].native_rate if segment.id in takes else 1.0,
             tries=takes[segment.id].tries if segment.id in takes else 0,

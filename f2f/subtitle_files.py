@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from f2f.doubts import is_invented
 from f2f.results import FittedSpeech, Placement, Segment, Transcript, Translation
 
 _TARGET_NAME, _SOURCE_NAME = "target.srt", "source.srt"
@@ -25,7 +26,7 @@ def write_subtitles(
     """Write both SRT files into ``folder``; nothing is shown after ``end_s``."""
     said = {placement.segment_id: placement for placement in fitted.placements}
     target = [(said.get(e.segment.id, e.segment), e.text) for e in translation.segments]
-    source = [(segment, segment.text) for segment in transcript.segments]
+    source = [(segment, segment.text) for segment in transcript.segments if not is_invented(segment)]
     return Subtitles(
         _write_track(folder / _TARGET_NAME, target, end_s), _write_track(folder / _SOURCE_NAME, source, end_s)
     )
