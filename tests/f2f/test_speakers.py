@@ -144,6 +144,16 @@ def test_captions_without_names_get_speakers_only_where_several_are_asked_for() 
     assert label_cues(cues, []) == cues
 
 
+def test_the_number_comes_from_the_command() -> None:
+    from f2f.errors import ConfigError
+    from f2f.options import build_config
+
+    assert build_config(None, {"speakers": 2}).transcribe.speakers == 2
+    assert build_config(None, {}, ["transcribe.speakers=auto"]).transcribe.speakers == "auto"
+    with pytest.raises(ConfigError, match="speakers"):
+        build_config(None, {}, ["transcribe.speakers=0"])
+
+
 def test_the_lesser_engine_is_said_and_one_speaker_needs_none() -> None:
     waveform, truth = dialogue()
     told: list[str] = []
