@@ -32,11 +32,12 @@ def licences_used(job: Job) -> tuple[LicenceEntry, ...]:
 def commercial_words(entries: Sequence[LicenceEntry]) -> str:
     """Say in one sentence whether the output may be used commercially."""
     forbidding = [f"{one.name} ({one.licence})" for one in entries if one.commercial_use is False]
-    unknown = [f"{one.name} ({one.licence})" for one in entries if one.commercial_use is None]
+    unknown = [one.detail or one.name for one in entries if one.commercial_use is None]
     if forbidding:
         return f"Not for commercial use, because of {', '.join(dict.fromkeys(forbidding))}."
     if unknown:
-        return f"Commercial use is allowed if it is by {', '.join(dict.fromkeys(unknown))}."
+        theirs = ", ".join(dict.fromkeys(unknown))
+        return f"Licences that are known here allow commercial use; look yourself at that of {theirs}."
     return "All of these licences allow commercial use."
 
 

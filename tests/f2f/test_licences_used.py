@@ -72,10 +72,10 @@ def test_the_strictest_licence_decides(job: Job) -> None:
     assert commercial_words(used) == "Not for commercial use, because of nllb (CC-BY-NC-4.0)."
     free = [one for one in used if one.commercial_use]
     assert commercial_words(free) == "All of these licences allow commercial use."
-    changes = {"name": "captions", "licence": "that of the captions", "commercial_use": None}
+    changes = {"detail": "lecture.en.srt", "licence": "that of the captions", "commercial_use": None}
     own = free[0].model_copy(update=changes)
     assert commercial_words([own, *free]) == (
-        "Commercial use is allowed if it is by captions (that of the captions)."
+        "Licences that are known here allow commercial use; look yourself at that of lecture.en.srt."
     )
 
 
