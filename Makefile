@@ -15,7 +15,7 @@ format:
 	$(PYTHON) -m ruff format .
 
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2
 
 # coqui-tts with models of random weights, in an environment of its own (5.5 GB): it needs a torchaudio and a
 # torchcodec that fit its torch, which the newest of each do not always.
