@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 MANIFEST_NAME = "papers.json"
 IMAGES = "images"
-EXPERT_STEPS, IMAGE_STEPS, JUDGED_STEPS = 1000, 450, 140
+EXPERT_STEPS, IMAGE_STEPS, JUDGED_STEPS = 1000, 450, 300
 # One set for all; the published weights belong to another image loss.
 SYNC_WEIGHT, CONTRAST_WEIGHT, FEATURE_WEIGHT = 0.05, 0.1, 0.1
 
