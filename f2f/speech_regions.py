@@ -69,13 +69,17 @@ def find_speech(waveform: Waveform) -> list[Region]:
     n_threads = torch.get_num_threads()
     try:
         import silero_vad
+
+        # Importing it sets one thread for the whole process, which is right for chunks so small: where a
+        # library has set more, they spend up to thirty times as long waiting for each other.
+        torch.set_num_threads(1)
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore", DeprecationWarning)  # torch.jit.load; there is nothing else
+            chances = _speech_chances(silero_vad.load_silero_vad(), waveform)
     except ImportError as exc:
         raise EngineUnavailableError(f"silero-vad cannot be used ({exc}): {STANDARD_INSTALL}") from exc
     finally:
-        torch.set_num_threads(n_threads)  # importing it sets one thread for the whole process
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch.jit.load; the package has nothing else
-        chances = _speech_chances(silero_vad.load_silero_vad(), waveform)
+        torch.set_num_threads(n_threads)
     found = silero_vad.get_speech_timestamps_from_probs(
         chances,
         SAMPLE_RATE_HZ,
