@@ -3,9 +3,10 @@
 Experts that see 5, 3 and 1 frames; Wav2Lip under each of them, frozen and fine-tuned on fakes; Wav2Lip with
 its visual-quality discriminator; LipGAN; a Speech2Vid-style baseline. All learn from the same clips with the
 same image loss, as many images a step, and for as many steps: every Wav2Lip goes on from one common run with
-image loss alone, LipGAN and Speech2Vid get the steps of both phases. The image loss compares how the mouths
-of a clip differ (`losses.motion_loss`): with L1 alone, runs this short copy the reference's mouth. Results
-are safetensors files and ``papers.json``, which says what they are. A run that was broken off goes on.
+image loss alone, LipGAN and Speech2Vid get the steps of both phases. Only the run with the discriminator is
+longer: it goes on from the finished Wav2Lip of 5 frames. The image loss compares how the mouths of a clip
+differ (`losses.motion_loss`): with L1 alone, runs this short copy the reference's mouth. Results are
+safetensors files and ``papers.json``, which says what they are. A run that was broken off goes on.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 MANIFEST_NAME = "papers.json"
 IMAGES = "images"
-EXPERT_STEPS, IMAGE_STEPS, JUDGED_STEPS = 1000, 450, 300
+EXPERT_STEPS, IMAGE_STEPS, JUDGED_STEPS, GAN_STEPS = 3000, 450, 600, 200
 # One set for all; the published weights belong to another image loss.
 SYNC_WEIGHT, CONTRAST_WEIGHT, FEATURE_WEIGHT = 0.05, 0.1, 0.1
 
@@ -96,8 +97,9 @@ def systems() -> Iterator[System]:
         for finetuned in (False, True):
             config = replace(judged, finetune_expert=finetuned)
             yield System(wav2lip_name(frames, finetuned), JUDGED_STEPS, config, expert_name(frames), IMAGES)
+    # The discriminator joins a generator that is in sync: begun together, this few steps learn neither.
     gan = replace(judged, kind="wav2lip_gan", adam_beta1=0.5)
-    yield System("wav2lip_gan", JUDGED_STEPS, gan, expert_name(5), IMAGES)
+    yield System("wav2lip_gan", GAN_STEPS, gan, expert_name(5), wav2lip_name(5, False))
     for kind in ("lipgan", "speech2vid"):
         # The middle of 27 columns is on the frame at offset 0, that of 16 at -2.
         config = replace(_GENERATOR, kind=kind, mel_offset_frames=0.0)
