@@ -17,7 +17,8 @@ from f2f.request import Outcome, Outputs, Request, Stopped
 from f2f.results import ReportResult, Translation
 from f2f.review.files import review_paths
 from f2f.review.reviewed import edit_transcript, refresh_tables, translate_reviewed
-from f2f.run import Run, Shared, StopRun, TargetResults
+from f2f.run import Run
+from f2f.run_results import Shared, StopRun, TargetResults
 from f2f.stage import Observer, SilentObserver
 from f2f.stage_call import Execute, call_inline
 from f2f.workspace import Stored, Workspace

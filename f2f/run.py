@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from f2f import choices
-from f2f.config import EvaluateConfig
+from f2f.config import EvaluateConfig, TranslateConfig
 from f2f.hashes import FileHashes
 from f2f.length_control import Pace
-from f2f.manifest import Job, StageRecord
+from f2f.manifest import Job
 from f2f.options import repeat_command
-from f2f.request import Request
 from f2f.results import (
     Evaluation,
     FittedSpeech,
@@ -28,71 +25,21 @@ from f2f.results import (
     Transcript,
     Translation,
 )
+from f2f.run_results import Shared, TargetResults
 from f2f.speaking_rate import RATES_FILE, learn_takes, read_rates
-from f2f.stage import Observer, StageContext
-from f2f.stage_call import Execute, R, StageCall, config_values, stage_version
+from f2f.stage_call import StageCall, config_values, stage_version
+from f2f.stage_runner import StageRunner
 from f2f.takes import TakeMemory
-from f2f.workspace import Stored, Workspace, make_key
-
-_MODULES = {"evaluate_source": "evaluate"}
-
-
-@dataclass(frozen=True)
-class Shared:
-    """Results that all target languages share."""
-
-    video: Stored[SourceVideo]
-    transcript: Stored[Transcript]
-
-
-@dataclass(frozen=True)
-class TargetResults:
-    """Results of one target language, without its report."""
-
-    target: str
-    translation: Stored[Translation]
-    speech: Stored[Speech]
-    fitted: Stored[FittedSpeech]
-    lips: Stored[LipSyncResult]
-    muxed: Stored[MuxResult]
-    evaluation: Stored[Evaluation]
-
-
-class StopRun(Exception):
-    """The run has come to the stage after which it was to stop.
-
-    Attributes:
-        stored: what that stage made.
-    """
-
-    def __init__(self, stored: Stored[Any]) -> None:
-        super().__init__(stored.stage)
-        self.stored = stored
+from f2f.workspace import Stored, make_key
 
 
 @dataclass
-class Run:
-    """One run over one source.
+class Run(StageRunner):
+    """One run over one source."""
 
-    Attributes:
-        request: what was asked for.
-        workspace: where results are kept; locked by the caller.
-        observer: told of everything.
-        execute: carries out a stage call.
-        device: resolved device.
-        notices: everything a person was told, with the target language it concerns.
-        records: every stage as it went.
-        duration_s: of the source, once it was probed.
-    """
-
-    request: Request
-    workspace: Workspace
-    observer: Observer
-    execute: Execute
-    device: str
-    notices: list[tuple[str | None, str]] = field(default_factory=list)
-    records: dict[tuple[str, str | None], StageRecord] = field(default_factory=dict)
-    duration_s: float | None = None
+    _translators: dict[tuple[str, str], choices.Pinned[TranslateConfig]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def probe(self) -> Stored[SourceVideo]:
         """Look into the source; its content is the key."""
@@ -127,15 +74,14 @@ class Run:
 
     def translation_scope(self, target: str, transcript: Stored[Transcript]) -> str:
         """Return a name for everything, beside the text, that a translation depends on."""
-        pinned = choices.pin_translate(self.request, transcript.result.language, target)
+        pinned = self._pin_translate(transcript.result.language, target)
         return make_key("translate", stage_version("f2f.stages.translate"), {"target": target, **pinned.key})
 
     def _translation_call(self, target: str, transcript: Stored[Transcript]) -> StageCall[Translation]:
         from f2f.stages.translate import translate
 
         config = self.request.config
-        pinned = choices.pin_translate(self.request, transcript.result.language, target)
-        self._tell(target, pinned)
+        pinned = self._pin_translate(transcript.result.language, target)
         # What was learnt of voices so far is no part of the key: a run stays what it was.
         limits = {"guard_s": config.fit.guard_s, "silent_tempo": config.fit.silent_tempo}
         rates = read_rates(self.workspace.root / RATES_FILE)
@@ -145,6 +91,18 @@ class Run:
             "translate", target, Translation, inputs,
             lambda context: translate(transcript.result, target, pinned.config, context, pace),
         )  # fmt: skip
+
+    def _pin_translate(self, language: str, target: str) -> choices.Pinned[TranslateConfig]:
+        """Choose once for each pair, when it is first wanted.
+
+        Asking again might ask the hub again; asking for all languages at the start would not see the weights
+        that the first of them fetches for all.
+        """
+        if (language, target) not in self._translators:
+            pinned = choices.pin_translate(self.request, language, target)
+            self._tell(target, pinned)
+            self._translators[language, target] = pinned
+        return self._translators[language, target]
 
     def synthesize(self, target: str, shared: Shared, translation: Stored[Translation]) -> Stored[Speech]:
         """Speak it. The source counts: its sound chooses the voice, or is the voice."""
@@ -316,64 +274,3 @@ class Run:
             notices=tuple(dict.fromkeys(text for target, text in self.notices if target in concerned)),
             command=command,
         )
-
-    def _run(
-        self,
-        stage: str,
-        target: str | None,
-        kind: type[R],
-        inputs: Mapping[str, Any],
-        work: Callable[[StageContext], R],
-    ) -> Stored[R]:
-        """Have one stage executed and remember what it told."""
-        return self._execute(self._call(stage, target, kind, inputs, work))
-
-    def _call(
-        self,
-        stage: str,
-        target: str | None,
-        kind: type[R],
-        inputs: Mapping[str, Any],
-        work: Callable[[StageContext], R],
-    ) -> StageCall[R]:
-        """Bind one stage to its inputs."""
-        name = self.request.source.stem
-        return StageCall(
-            stage=stage,
-            target_language=target,
-            description=f"{stage} {name}" + (f" to {target}" if target else ""),
-            kind=kind,
-            version=stage_version(f"f2f.stages.{_MODULES.get(stage, stage)}"),
-            inputs=inputs,
-            work=work,
-            workspace=self.workspace,
-            observer=self.observer,
-            device=self.device,
-        )
-
-    def _execute(self, call: StageCall[R]) -> Stored[R]:
-        stored = self.execute(call)
-        self.notices += [(call.target_language, notice) for notice in stored.notices]
-        self.records[call.stage, call.target_language] = StageRecord(
-            stage=call.stage, seconds=stored.seconds, reused=stored.reused, engine=stored.engine
-        )
-        return stored
-
-    def stop_after(self, stored: Stored[R]) -> Stored[R]:
-        """Return ``stored``, unless the run is to stop after its stage.
-
-        Raises:
-            StopRun: it is.
-        """
-        if stored.stage == self.request.until:
-            raise StopRun(stored)
-        return stored
-
-    def tell(self, target: str | None, text: str) -> None:
-        """Tell a person something, on the console and in the report."""
-        self.notices.append((target, text))
-        self.observer.notice(text)
-
-    def _tell(self, target: str | None, pinned: choices.Pinned[Any]) -> None:
-        if pinned.notice is not None:
-            self.tell(target, pinned.notice)

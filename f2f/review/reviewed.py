@@ -10,7 +10,8 @@ from f2f.results import Result, Transcript, Translation
 from f2f.review.applying import Edited, apply_edits, masked, removed_ids, table_lines
 from f2f.review.files import edited_files, read_review, write_tables
 from f2f.review.line_memory import LineMemory
-from f2f.run import Run, Shared
+from f2f.run import Run
+from f2f.run_results import Shared
 from f2f.workspace import Stored
 
 R = TypeVar("R", bound=Result)

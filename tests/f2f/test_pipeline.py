@@ -61,6 +61,14 @@ def test_stages_run_in_order_and_outputs_lie_beside_the_input(tiny: TinyStages, 
     assert not outputs.reused
 
 
+def test_a_language_chooses_when_its_turn_comes(tiny: TinyStages, tmp_path: Path) -> None:
+    """What one language fetched is then here for the next."""
+    tiny.ran = tiny.chosen  # one list of both
+    translate_video(request_for(tmp_path, "hi", "es"))
+    order = [one for one in tiny.ran if one.startswith("translate")]
+    assert order == ["translate", "translate hi", "translate", "translate es"]
+
+
 def test_the_second_run_does_nothing(tiny: TinyStages, tmp_path: Path) -> None:
     translate_video(request_for(tmp_path))
     times = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

@@ -49,6 +49,7 @@ class TinyStages:
 
     Attributes:
         ran: stages in the order they worked.
+        chosen: stages whose engine was chosen, each time.
         identity: what each stage's weights are called.
         jobs: what reports were made of.
         lines: what is heard, as (start_s, end_s, text).
@@ -59,6 +60,7 @@ class TinyStages:
     """
 
     ran: list[str] = field(default_factory=list)
+    chosen: list[str] = field(default_factory=list)
     identity: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     paces: list[Pace] = field(default_factory=list)
@@ -69,11 +71,12 @@ class TinyStages:
 
     def clear(self) -> None:
         """Forget what ran."""
-        for memory in (self.ran, self.translated, self.said):
+        for memory in (self.ran, self.chosen, self.translated, self.said):
             memory.clear()
 
     def plan(self, stage: str) -> Any:
         def plan(*args: Any) -> Choice:
+            self.chosen.append(stage)
             names = {"lipsync": "embedded", "evaluate": "embedded", "synthesize": "espeak", "mux": "duck"}
             name = names.get(stage, "captions")
             if stage == "lipsync" and args[0].engine == "none":

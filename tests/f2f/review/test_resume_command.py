@@ -1,4 +1,4 @@
-"""Stop, edit, go on; do one line again: what ran, what was said, and what stayed as it was.
+"""Stop, edit, go on: what ran, what was said, and what stayed as it was.
 
 Answers to complaints about other systems: a single line costs the whole job, and there is no pause between
 stages (pyvideotrans#1165, #649; VideoLingo#126); line matching breaks after a split or a merge
@@ -7,77 +7,13 @@ stages (pyvideotrans#1165, #649; VideoLingo#126); line matching breaks after a s
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_stages import TinyStages, install
-from typer.testing import CliRunner
-
-from f2f import cli
-
-LINES = [
-    (0.0, 1.0, "one"),
-    (1.5, 2.5, "two"),
-    (3.0, 4.0, "three"),
-    (5.0, 7.0, "four five"),
-    (8.0, 9.0, "six"),
-]
-RENDERING = ["synthesize hi", "fit hi", "lipsync embedded", "mux hi", "evaluate", "report"]
-
-
-@pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> TinyStages:
-    monkeypatch.setenv("F2F_RUNNER", "inline")
-    tiny = install(monkeypatch)
-    tiny.lines = list(LINES)
-    return tiny
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    path = tmp_path / "lecture.mp4"
-    path.write_bytes(b"a film")
-    return path
-
-
-def f2f(*words: str | Path, code: int = 0) -> Any:
-    done = CliRunner().invoke(cli.app, [str(word) for word in words])
-    assert done.exit_code == code, done.stderr
-    return done
-
-
-def stop(film: Path, stage: str = "translate") -> Path:
-    f2f("translate", film, "--to", "hi", "--until", stage)
-    return film.with_name("lecture.hi.csv")
-
-
-def read_table(table: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(table.read_text("utf-8-sig"), newline="")))
-
-
-def write_table(table: Path, rows: list[dict[str, str]]) -> None:
-    with table.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def edit(table: Path, number: int, **cells: str) -> None:
-    rows = read_table(table)
-    rows[number] |= cells
-    write_table(table, rows)
-
-
-def manifest(film: Path) -> Any:
-    return json.loads(film.with_name("lecture.hi.json").read_text())
-
-
-def dub(film: Path) -> list[str]:
-    return film.with_name("lecture.hi.mp4").read_text().removesuffix(" crf 18").split(" | ")
+from reviewing import LINES, RENDERING, dub, edit, f2f, manifest, read_table, stop, write_table
+from tiny_stages import TinyStages
 
 
 def test_a_run_stops_after_translation_and_says_what_lies_where(tiny: TinyStages, film: Path) -> None:
@@ -186,6 +122,17 @@ def test_edited_source_text_is_translated_again_alone(tiny: TinyStages, film: Pa
     assert dub(film)[1] == "too in hi"
     assert read_table(table)[1]["target"] == "too in hi"
     assert manifest(film)["segments"][1]["edited"] == ["source"]
+
+
+def test_an_edited_run_chooses_its_translator_once(tiny: TinyStages, film: Path) -> None:
+    """Each choice may ask the hub."""
+    table = stop(film)
+    edit(table, 1, source="too")
+    tiny.clear()
+    done = f2f("resume", film, "--to", "hi")
+    assert tiny.ran[0] == "translate hi"
+    assert tiny.chosen.count("translate") == 1
+    assert done.stderr.count("translate is tiny") == 1
 
 
 def test_source_text_edited_before_the_translation_is_translated_once(tiny: TinyStages, film: Path) -> None:
@@ -371,95 +318,6 @@ def test_edits_outlast_another_transcript(
     done = f2f("translate", film, "--to", "hi")
     assert dub(film) == ["one in hi", "two in hi"]
     assert "the edit of line 3 (0:03.0, “THREE”) is left out" in done.stderr
-
-
-def test_redo_says_one_segment_again_and_nothing_else(tiny: TinyStages, film: Path) -> None:
-    """pyvideotrans#1165: regenerate one line, not everything."""
-    tiny.voice_engine = "mms"
-    f2f("translate", film, "--to", "hi")
-    page = film.with_name("lecture.hi.json")
-    tiny.clear()
-    f2f("redo", page, "--segment", "4", "--text", "FOUR  FIVE")
-    assert tiny.ran == RENDERING
-    assert (tiny.translated, tiny.said) == ([], ["FOUR FIVE"])
-    assert dub(film)[3] == "FOUR FIVE"
-    assert manifest(film)["segments"][3]["edited"] == ["text"]
-    tiny.clear()
-    f2f("redo", page, "--segment", "1", "--segment", "4", "--voice", "other")
-    assert tiny.said == ["one in hi", "FOUR FIVE"]
-    assert dub(film)[3] == "FOUR FIVE by other"
-    segments = manifest(film)["segments"]
-    assert [one["voice"] for one in segments] == ["other", "tiny", "tiny", "other", "tiny"]
-    assert [one["edited"] for one in segments][::3] == [["voice"], ["text", "voice"]]
-    tiny.clear()
-    f2f("redo", page, "--segment", "2")  # another take of the same
-    assert tiny.said == ["two in hi"]
-    tiny.clear()
-    f2f("translate", film, "--to", "hi")
-    assert tiny.ran == []
-    assert dub(film)[0] == "one in hi by other"
-
-
-def test_other_limits_are_other_takes(tiny: TinyStages, film: Path) -> None:
-    f2f("translate", film, "--to", "hi")
-    tiny.clear()
-    f2f("translate", film, "--to", "hi", "--set", "fit.silent_tempo=1.1")
-    assert len(tiny.said) == len(LINES)
-    tiny.clear()
-    f2f("translate", film, "--to", "hi", "--set", "fit.max_tempo=1.4")
-    assert tiny.said == []
-
-
-def test_redo_and_the_table_know_of_each_other(tiny: TinyStages, film: Path) -> None:
-    table = stop(film)
-    edit(table, 3, target="FOUR")
-    f2f("resume", film, "--to", "hi")
-    f2f("redo", film.with_name("lecture.hi.json"), "--segment", "4", "--voice", "other")
-    assert dub(film)[3] == "FOUR by other"
-    f2f("redo", film.with_name("lecture.hi.json"), "--segment", "5", "--text", "SIX")
-    assert read_table(table)[4]["target"] == "SIX"
-    edit(table, 3, target="4")
-    f2f("resume", film, "--to", "hi")
-    assert dub(film)[3:] == ["4 by other", "SIX"]
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["--segment", "12"], "lecture.hi.json has no segment 12; its segments are 1–5"),
-        (["--segment", "1"], "espeak always says the same text alike: give another --text or --voice"),
-        (["--segment", "1", "--segment", "2", "--text", "x"], "--text is for one segment, not for 2"),
-        (["--segment", "2", "--voice", "nobody"], "no voice 'nobody'; allowed: tiny, other"),
-        (["--segment", "2", "--workdir", "elsewhere"], "no stored run of lecture.hi.json"),
-    ],
-)
-def test_a_redo_that_cannot_be_is_one_line(tiny: TinyStages, film: Path, words: list[str], says: str) -> None:
-    f2f("translate", film, "--to", "hi")
-    before = dub(film)
-    [line] = f2f("redo", film.with_name("lecture.hi.json"), *words, code=2).stderr.splitlines()[-1:]
-    assert says in line
-    tiny.clear()
-    f2f("translate", film, "--to", "hi")  # nothing of it stays
-    assert tiny.ran == []
-    assert dub(film) == before
-
-
-def test_a_redo_that_fails_leaves_the_table_as_it_was(tiny: TinyStages, film: Path) -> None:
-    table = stop(film)
-    f2f("resume", film, "--to", "hi")
-    before = table.read_bytes()
-    page = film.with_name("lecture.hi.json")
-    f2f("redo", page, "--segment", "2", "--text", "x", "--voice", "nobody", code=2)
-    done = f2f("resume", film, "--to", "hi")
-    assert "changed" not in done.stderr
-    assert table.read_bytes() == before
-
-
-def test_redo_wants_a_manifest(tiny: TinyStages, film: Path) -> None:
-    [line] = f2f("redo", film, "--segment", "1", code=2).stderr.splitlines()
-    assert "no manifest" in line
-    [line] = f2f("redo", film.with_name("x.json"), "--segment", "1", code=2).stderr.splitlines()
-    assert "cannot be read" in line
 
 
 def test_dry_run_of_a_stopping_run_writes_nothing(tiny: TinyStages, film: Path) -> None:
