@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from f2f.engines.status import package_version
 from f2f.languages import parse_language
@@ -27,6 +28,9 @@ from f2f.results import (
     Translation,
 )
 
+if TYPE_CHECKING:
+    from f2f.workspace import Stored
+
 FORMAT = "f2f-manifest/1"
 
 
@@ -38,6 +42,25 @@ class StageRecord(Result):
     """Time of the work itself; for a reused result the time it once took."""
     reused: bool
     engine: EngineInfo | None = None
+    peak_memory_mib: float | None = None
+    """As ``f2f.peak_memory`` measures it, when the work was done; None where it was not measured."""
+    real_time_factor: float | None = None
+    """``seconds`` for each second of the source, in manifests; below 1 is faster than the video plays."""
+
+    @classmethod
+    def of(cls, stored: Stored[Any]) -> StageRecord:
+        """Return the record of a stage's result."""
+        return cls(
+            stage=stored.stage,
+            seconds=stored.seconds,
+            reused=stored.reused,
+            engine=stored.engine,
+            peak_memory_mib=stored.peak_memory_mib,
+        )
+
+    def beside(self, duration_s: float) -> StageRecord:
+        """Return the record with its real-time factor for a source of this length."""
+        return self.model_copy(update={"real_time_factor": round(self.seconds / duration_s, 4)})
 
 
 @dataclass(frozen=True)
@@ -196,7 +219,7 @@ def build_manifest(job: Job) -> Manifest:
             runtime=job.lips.runtime,
         ),
         metrics=job.evaluation,
-        stages=job.stages,
+        stages=tuple(record.beside(job.video.duration_s) for record in job.stages),
         licences=licences_used(job),
         warnings=all_warnings(job),
         notices=all_notices(job),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from f2f.errors import F2FError, StageError
+from f2f.peak_memory import PeakMemory
 from f2f.results import Result
 from f2f.stage import Observer, StageContext
 from f2f.workspace import Stored, Workspace, make_key
@@ -73,11 +74,13 @@ class StageCall(Generic[R]):
         started_s = time.monotonic()
         with self.workspace.begin(self.stage, self.key) as work:
             ears = _NoticeKeeper(self.observer)
-            result = self._run(StageContext(self.stage, work.folder, self.device, ears))
+            with PeakMemory() as memory:
+                result = self._run(StageContext(self.stage, work.folder, self.device, ears))
             seconds = time.monotonic() - started_s
             stored = self.workspace.commit(
-                work, result, version=self.version, seconds=seconds, notices=ears.notices
-            )
+                work, result, version=self.version, seconds=seconds, notices=ears.notices,
+                peak_memory_mib=memory.peak_mib,
+            )  # fmt: skip
         self.observer.stage_finished(self.stage, seconds, reused=False)
         return stored
 

@@ -42,6 +42,7 @@ class Stored(Generic[R]):
         result: the result itself.
         version: version of the stage that made it.
         seconds: wall time the work took, when it was done.
+        peak_memory_mib: memory it took, as ``f2f.peak_memory`` measures it; None where it was not measured.
         digest: hash of the result and its files; input of the keys of later stages.
         notices: what the work had to tell a person.
         reused: True if it was found, False if this run made it.
@@ -56,6 +57,7 @@ class Stored(Generic[R]):
     digest: str
     notices: tuple[str, ...]
     reused: bool
+    peak_memory_mib: float | None = None
 
     def path(self, name: str) -> Path:
         """Path of one of the result's files."""
@@ -178,7 +180,14 @@ class Workspace:
             _remove(folder)
 
     def commit(
-        self, work: Work, result: R, *, version: int, seconds: float, notices: Sequence[str] = ()
+        self,
+        work: Work,
+        result: R,
+        *,
+        version: int,
+        seconds: float,
+        notices: Sequence[str] = (),
+        peak_memory_mib: float | None = None,
     ) -> Stored[R]:
         """Seal ``work`` (from ``begin``) as a result under its key; it appears whole or not at all."""
         envelope: dict[str, Any] = {
@@ -188,6 +197,7 @@ class Workspace:
             "key": work.key,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
+            "peak_memory_mib": None if peak_memory_mib is None else round(peak_memory_mib, 1),
             "notices": list(notices),
             "files": {
                 path.relative_to(work.folder).as_posix(): _facts(path)
@@ -218,6 +228,7 @@ def _stored(folder: Path, envelope: Mapping[str, Any], result: R, *, reused: boo
         digest=envelope["digest"],
         notices=tuple(envelope["notices"]),
         reused=reused,
+        peak_memory_mib=envelope.get("peak_memory_mib"),
     )
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from f2f.languages import parse_language
 from f2f.licences_used import LicenceEntry, commercial_words, licences_used
-from f2f.manifest import Job, Manifest, SegmentEntry, build_manifest
+from f2f.manifest import Job, Manifest, SegmentEntry, StageRecord, build_manifest
 from f2f.report.pictures import PicturePair
 from f2f.report.plot import Line, clock, plot_lse_distance
-from f2f.results import EngineInfo, FaceStretch, LipSyncScore, SoundMix
+from f2f.results import FaceStretch, LipSyncScore, SoundMix
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -35,10 +35,7 @@ class Tile:
 class EngineRow:
     """One stage in the table of engines; ``parts`` is what its engine worked with."""
 
-    stage: str
-    engine: EngineInfo | None
-    seconds: float
-    reused: bool
+    record: StageRecord
     parts: tuple[LicenceEntry, ...] = ()
 
 
@@ -132,7 +129,7 @@ def engine_rows(job: Job) -> list[EngineRow]:
     for one in job.stages:
         own = one.engine.name if one.engine else ""
         parts = tuple(entry for entry in used if entry.stage == one.stage and entry.name != own)
-        rows.append(EngineRow(one.stage, one.engine, one.seconds, one.reused, parts))
+        rows.append(EngineRow(one.beside(job.video.duration_s), parts))
     return rows
 
 

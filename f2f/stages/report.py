@@ -14,7 +14,7 @@ from f2f.results import ReportResult
 from f2f.stage import StageContext
 from lipsync_core.errors import MediaError
 
-VERSION = 3
+VERSION = 4
 _N_MOMENTS = 3
 
 

@@ -45,7 +45,7 @@ def job(tmp_path: Path) -> Job:
         evaluation=Evaluation(source=VideoScore(whole=SCORE), output=VideoScore(whole=SCORE), engine=syncnet),
         lips_folder=tmp_path,
         muxed_folder=tmp_path,
-        stages=(StageRecord(stage="probe", seconds=0.5, reused=True),),
+        stages=(StageRecord(stage="probe", seconds=0.5, reused=True, peak_memory_mib=90.5),),
         notices=("espeak speaks", "segment 2 overflows", "espeak speaks"),
         command="f2f translate lecture.mp4 --to hi",
     )
@@ -73,7 +73,10 @@ def test_manifest_survives_json_and_is_complete(job: Job) -> None:
     assert data["licences"][-1]["licence"] == "MIT" and data["licences"][-1]["commercial_use"] is True
     assert data["metrics"]["output"]["whole"]["lse_d"] == 7.25
     assert data["metrics"]["engine"]["name"] == "embedded"
-    assert data["stages"][0] == {"stage": "probe", "seconds": 0.5, "reused": True, "engine": None}
+    assert data["stages"][0] == {
+        "stage": "probe", "seconds": 0.5, "reused": True, "engine": None, "peak_memory_mib": 90.5,
+        "real_time_factor": 0.25,
+    }  # fmt: skip
     assert str(job.muxed_folder) not in text, "folders of the workspace do not belong into a file to hand on"
 
 

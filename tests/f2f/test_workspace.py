@@ -30,7 +30,9 @@ class Ears(SilentObserver):
 def store(workspace: Workspace, key: str = "k1", content: bytes = b"RIFF") -> Stored[Take]:
     with workspace.begin("synthesize", key) as work:
         (work.folder / "take.wav").write_bytes(content)
-        return workspace.commit(work, TAKE, version=2, seconds=1.25, notices=["a robot speaks"])
+        return workspace.commit(
+            work, TAKE, version=2, seconds=1.25, notices=["a robot speaks"], peak_memory_mib=512.04
+        )
 
 
 def test_a_result_comes_back_as_it_was_stored(tmp_path: Path) -> None:
@@ -40,10 +42,20 @@ def test_a_result_comes_back_as_it_was_stored(tmp_path: Path) -> None:
     assert found is not None
     assert found.result == TAKE
     assert (found.seconds, found.version, found.notices) == (1.25, 2, ("a robot speaks",))
+    assert found.peak_memory_mib == stored.peak_memory_mib == 512.0
     assert found.digest == stored.digest
     assert (found.reused, stored.reused) == (True, False)
     assert found.path("take.wav").read_bytes() == b"RIFF"
     assert found.engine is None
+
+
+def test_a_result_without_a_memory_figure_is_still_a_result(tmp_path: Path) -> None:
+    folder = store(Workspace(tmp_path)).folder
+    envelope = json.loads((folder / RESULT_NAME).read_text())
+    del envelope["peak_memory_mib"]  # as older versions wrote it
+    (folder / RESULT_NAME).write_text(json.dumps(envelope))
+    found = Workspace(tmp_path).load("synthesize", "k1", Take)
+    assert found is not None and found.peak_memory_mib is None
 
 
 def test_nothing_is_found_where_nothing_was_stored(tmp_path: Path) -> None:
