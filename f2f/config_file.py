@@ -34,15 +34,30 @@ def load_config(path: Path | None, flags: Mapping[str, Any] | None = None) -> Co
     where = "options" if path is None else str(path)
     values = {} if path is None else _read_yaml(path)
     problems = _unknown_keys(values, Config, where)
-    for key, value in (flags or {}).items():
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return _overlaid(values, flags or {}, where)
+
+
+def overlay_config(config: Config, flags: Mapping[str, Any], where: str) -> Config:
+    """Return ``config`` with other values for the dotted keys of ``flags``.
+
+    Raises:
+        ConfigError: a value is not allowed; ``where`` says in the message who wanted it.
+    """
+    return _overlaid(config.model_dump(), flags, where) if flags else config
+
+
+def _overlaid(values: dict[str, Any], flags: Mapping[str, Any], where: str) -> Config:
+    for key, value in flags.items():
         if value is not None:
             _set(values, key.split("."), value)
-    if not problems:
-        try:
-            return Config.model_validate(values)
-        except ValidationError as error:
-            problems = [_words(detail, where) for detail in error.errors(include_url=False)]
-    raise ConfigError("\n".join(problems))
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(
+            "\n".join(_words(detail, where) for detail in error.errors(include_url=False))
+        ) from error
 
 
 def allowed_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:

@@ -63,7 +63,7 @@ def publish(request: Request, target: str, files: Mapping[str, Path]) -> Outputs
     if foreign and not request.force:
         raise UsageError("\n".join(map(foreign_words, foreign)))
     request.output_dir.mkdir(parents=True, exist_ok=True)
-    made, hashes = _read_ledger(root), FileHashes(root)
+    made, hashes = read_ledger(root), FileHashes(root)
     for suffix, path in paths.items():
         _remove_unfinished(path)
         stored = files[suffix]
@@ -105,7 +105,7 @@ def _put(stored: Path, path: Path, *, link: bool) -> None:
 def _is_foreign(path: Path, root: Path) -> bool:
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return True
-    return path.exists() and FileHashes(root).sha256(path) not in _read_ledger(root)
+    return path.exists() and FileHashes(root).sha256(path) not in read_ledger(root)
 
 
 def _remove_unfinished(path: Path) -> None:
@@ -114,7 +114,8 @@ def _remove_unfinished(path: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _read_ledger(root: Path) -> dict[str, Any]:
+def read_ledger(root: Path) -> dict[str, Any]:
+    """Return what was ever put in place from the workspace ``root``: ``{sha256: {name, size}}``."""
     try:
         made = json.loads((root / LEDGER_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -14,11 +14,12 @@ from lipsync_core.media.frames import (
 )
 from lipsync_core.media.overlap import BackgroundWriter, queue_length, read_ahead
 from lipsync_core.media.planar import conversion_notice, planar_layout
-from lipsync_core.media.probe import MediaInfo, measure_duration, probe_media
+from lipsync_core.media.probe import VIDEO_SUFFIXES, MediaInfo, measure_duration, probe_media
 from lipsync_core.media.streams import AudioStream, SubtitleStream, VideoStream
 from lipsync_core.media.writer import EncodeOptions, VideoWriter
 
 __all__ = [
+    "VIDEO_SUFFIXES",
     "AudioStream",
     "BackgroundWriter",
     "EncodeOptions",

@@ -12,6 +12,8 @@ from lipsync_core.errors import MediaError
 from lipsync_core.media.ffmpeg import FfmpegProcess, failure, ffmpeg_path, input_argument
 from lipsync_core.media.streams import AudioStream, SubtitleStream, VideoStream, parse_streams
 
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv")
+
 
 @dataclass(frozen=True)
 class MediaInfo:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lipsync_core.errors import InvalidInputError, LipSyncError, MissingModelError
+from lipsync_core.media import VIDEO_SUFFIXES
 from lipsync_core.metrics.compare import Comparison, FindMouth, compare_videos, mean_of
 from lipsync_core.metrics.face_sets import FaceSets, Frechet
 from lipsync_core.metrics.full_reference import plain_number
@@ -16,7 +17,6 @@ from lipsync_core.scoring import MIN_TRACK_FRAMES, LoadedSyncNet, Mode, VideoSco
 
 logger = logging.getLogger(__name__)
 
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv")
 IN_SYNC_FRAMES = 1  # offsets of up to one frame count as in sync
 
 Progress = Callable[[int, "int | None"], None]

@@ -1,0 +1,78 @@
+"""What became of a lecture: ``status.json`` in its workspace, written by whoever holds the lease."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from f2f.workspace import write_atomically
+
+STATUS_NAME = "status.json"
+
+State = Literal["done", "failed", "quarantined"]
+
+
+class _Record(BaseModel):
+    # A later version may say more; what it says is not lost on this one's readers.
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class SourceFingerprint(_Record):
+    """By which a changed video is known; the hash is that of the last run."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+class LanguageStatus(_Record):
+    """What became of one language.
+
+    Attributes:
+        state: ``failed`` is tried again, ``quarantined`` only when something changes.
+        settings: hash of everything but the video that shapes the output.
+        source_sha256: video that it was made of, or failed with; empty if it could not be read.
+        attempts: how often it failed in a row.
+        error: why, in one line.
+        not_before: ISO time before which it is not tried again.
+        finished: ISO time of the last run's end.
+        seconds: wall time of that run.
+        subtitles: ``[name, bytes, mtime_ns]`` of the subtitles that it wrote, which are no captions.
+    """
+
+    state: State
+    settings: str
+    source_sha256: str
+    attempts: int = 0
+    error: str | None = None
+    not_before: str | None = None
+    finished: str
+    seconds: float
+    subtitles: tuple[str, int, int] | None = None
+
+
+class LectureStatus(_Record):
+    """What became of a lecture."""
+
+    name: str
+    source: SourceFingerprint
+    languages: dict[str, LanguageStatus] = {}
+
+
+def read_status(workspace_root: Path) -> LectureStatus | None:
+    """Return what is known of a lecture; None if nothing, or nothing that can be read."""
+    try:
+        return LectureStatus.model_validate_json((workspace_root / STATUS_NAME).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def write_status(workspace_root: Path, status: LectureStatus) -> None:
+    """Write what became of a lecture; it is replaced whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_atomically(workspace_root / STATUS_NAME, status.model_dump_json(indent=1, exclude_none=True))
