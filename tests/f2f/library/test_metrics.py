@@ -132,7 +132,7 @@ def test_what_is_no_manifest_is_refused_in_one_line(tmp_path: Path, content: str
     path = tmp_path / "lecture.hi.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(UsageError, match="lecture.hi.json is no manifest") as refused:
+    with pytest.raises(UsageError, match=r"lecture\.hi\.json is no manifest") as refused:
         append_metrics(tmp_path, "lecture.mp4", path)
     assert "\n" not in str(refused.value) and not (tmp_path / METRICS_NAME).exists()
 
