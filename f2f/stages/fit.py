@@ -7,18 +7,18 @@ are not normalised by their peaks, which would make short lines jump out.
 
 from __future__ import annotations
 
-import functools
 import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f2f.config import FitConfig
-from f2f.fitting import FitPlan, Line, plan_fit
-from f2f.results import FittedSpeech, Placement, Speech, Take, TranslatedSegment, Translation
-from f2f.sentences import spoken_text
+from f2f.dubbed_lines import dubbed_lines, keeps_sound
+from f2f.fitting import FitPlan, plan_fit
+from f2f.results import FittedSpeech, Placement, Speech, Take, Translation
 from f2f.stage import StageContext
+from f2f.tempo_filter import ROUGHER, has_rubberband, tempo_filter
 
 if TYPE_CHECKING:
     from f2f.loudness import Waveform
@@ -58,12 +58,7 @@ def fit(
         lipsync_core.errors.MediaError: a take cannot be read.
     """
     takes = {take.segment_id: take for take in speech.takes}
-    lines = [
-        Line(one.segment.id, one.segment.start_s, one.segment.end_s, takes[one.segment.id].duration_s)
-        for one in translation.segments
-        if one.segment.id in takes
-    ]
-    plan = plan_fit(lines, video_duration_s, config)
+    plan = plan_fit(dubbed_lines(translation, speech), video_duration_s, config)
     for warning in plan.warnings:
         context.notice(warning)
     n_samples = round(plan.duration_s * SAMPLE_RATE_HZ)
@@ -92,19 +87,8 @@ def fit(
         placements=plan.placements,
         warnings=plan.warnings,
         source_gain_db=_source_gain_db(speech),
-        undubbed=tuple(one.segment.id for one in translation.segments if _keeps_sound(one, takes)),
+        undubbed=tuple(one.segment.id for one in translation.segments if keeps_sound(one, takes)),
     )
-
-
-def _keeps_sound(one: TranslatedSegment, takes: Mapping[int, Take]) -> bool:
-    """Whether the source's own sound stays: said so, a sound or music, or the voice failed.
-
-    A segment with words but without a translation of its own is part of its neighbour's.
-    """
-    if one.segment.id in takes:
-        return False
-    is_speech = bool(spoken_text(one.segment.text))
-    return one.segment.keep_original is not None or not is_speech or bool(one.text.strip())
 
 
 def _render(take_wav: Path, take: Take, placement: Placement, stretcher: str, scratch: Path) -> Waveform:
@@ -124,20 +108,9 @@ def _render(take_wav: Path, take: Take, placement: Placement, stretcher: str, sc
 
 def _choose_stretcher(plan: FitPlan, context: StageContext) -> str:
     """Return the ffmpeg filter that changes tempo and keeps pitch."""
-    if _has_rubberband():
-        return "rubberband=tempo"
-    if any(placement.tempo != 1 for placement in plan.placements):
-        context.notice(
-            "this ffmpeg has no rubberband filter: atempo changes the tempo instead, slightly rougher"
-        )
-    return "atempo"
-
-
-@functools.lru_cache(maxsize=1)
-def _has_rubberband() -> bool:
-    from lipsync_core.media import run_ffmpeg
-
-    return b" rubberband " in run_ffmpeg(["-filters"], what="listing ffmpeg's filters")
+    if not has_rubberband() and any(placement.tempo != 1 for placement in plan.placements):
+        context.notice(ROUGHER)
+    return tempo_filter()
 
 
 def _target_level(speech: Speech) -> float:

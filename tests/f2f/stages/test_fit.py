@@ -244,7 +244,8 @@ def test_progress_counts_segments(studio: Studio) -> None:
 def test_without_rubberband_atempo_keeps_pitch_and_it_is_said(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit_module, "_has_rubberband", lambda: False)
+    monkeypatch.setattr("f2f.tempo_filter.has_rubberband", lambda: False)
+    monkeypatch.setattr(fit_module, "has_rubberband", lambda: False)
     studio.add(0, 1, 1.3, hz=440)
     fitted, waveform = studio.fit(1.1)
     assert loudest_hz(waveform) == pytest.approx(440, abs=3)
