@@ -29,7 +29,7 @@ from lipsync_core.metrics.face_sets import FEATURES_EVERY_FRAMES, face_crops
 from lipsync_core.metrics.features import FaceFeatures
 from lipsync_core.pairs import Pair, find_audio, find_video
 from lipsync_core.scoring import MIN_TRACK_FRAMES, LoadedSyncNet, Mode, VideoScore, load_syncnet, score_frames
-from lipsync_core.syncnet_meter import FPS
+from lipsync_core.syncnet_crops import FPS
 from lipsync_core.weights import fetch, resolve
 
 logger = logging.getLogger(__name__)

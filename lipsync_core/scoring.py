@@ -21,8 +21,8 @@ from lipsync_core.errors import InvalidInputError
 from lipsync_core.evaluate import MAX_SHIFT, lse_of_distances
 from lipsync_core.faces.geometry import FrameArray
 from lipsync_core.models.syncnet import SYNCNET_WINDOW_FRAMES
-from lipsync_core.syncnet_crops import tracked_crops, whole_frame_crops
-from lipsync_core.syncnet_meter import FPS, LoadedSyncNet, TrackDistances, load_syncnet, measure_tracks
+from lipsync_core.syncnet_crops import FPS, tracked_crops, whole_frame_crops
+from lipsync_core.syncnet_meter import LoadedSyncNet, TrackDistances, load_syncnet, measure_tracks
 
 __all__ = [
     "Curve",

@@ -17,7 +17,9 @@ from lipsync_core.faces.geometry import (
     crop_resized,
     syncnet_box,
 )
+from lipsync_core.faces.several import FacesFinder
 
+FPS = 25  # SyncNet's frame rate
 DETECT_EVERY_FRAMES = 3  # boxes in between are interpolated
 MAX_GAP_FRAMES = 25  # a face may be unseen for a second (syncnet_python's num_failed_det)
 MIN_IOU = 0.4  # syncnet_python asks 0.5, but of neighbouring frames
@@ -56,8 +58,9 @@ def tracked_crops(
 
     Tracks end at cuts and after 25 frames unseen; boxes between detections are interpolated, then centre
     and size pass a median of 13. Held are only frames for which some box is not final yet: about ten, at
-    most 35. Differences from the original: CenterFace on every third frame, not S3FD on every frame; own
-    cut detection; the median shortens at a track's ends where the original pads with zeros.
+    most 35. Differences from the original: CenterFace on every third frame, not S3FD on every frame, and
+    mostly where the faces were (`lipsync_core.faces.several`); own cut detection; the median shortens at a
+    track's ends where the original pads with zeros.
 
     Args:
         frames_bgr: (H, W, 3) BGR at 25 frames a second, all of one size.
@@ -65,18 +68,21 @@ def tracked_crops(
         detect_every: detect on every n-th frame of a shot.
     """
     follower = _Follower(detect_every)
+    finder = FacesFinder(detector, FPS)
     cuts = CutDetector()
     held: dict[int, FrameArray] = {}
     next_detection = 0
     index = -1
     for index, frame in enumerate(frames_bgr):
-        if cuts.is_cut(frame):
+        is_new_shot = cuts.is_cut(frame)
+        if is_new_shot:
             follower.end_all(index)
             yield from follower.emit(held)
             next_detection = index
         held[index] = frame
         if index == next_detection:
-            follower.observe(index, detector.detect(frame))
+            faces = finder.find(frame, follower.faces, detect_every, is_new_shot=is_new_shot)
+            follower.observe(index, faces)
             next_detection = index + detect_every
         yield from follower.emit(held)
         for old in [i for i in held if i < follower.oldest_needed(index + 1)]:
@@ -137,6 +143,11 @@ class _Follower:
         self._hold_frames = detect_every - 1
         self._tracks: list[_Track] = []
         self._n_tracks = 0
+
+    @property
+    def faces(self) -> dict[int, FaceBox]:
+        """The face of every open track, as it was last seen."""
+        return {track.number: track.face for track in self._tracks}
 
     def observe(self, index: int, faces: list[FaceBox]) -> None:
         """Join detections to tracks, best overlap first; the rest open new tracks."""

@@ -15,9 +15,8 @@ from lipsync_core.checkpoints import load_network
 from lipsync_core.evaluate import MAX_SHIFT, ShiftDistances
 from lipsync_core.faces.geometry import FrameArray
 from lipsync_core.models.syncnet import SYNCNET_WINDOW_FRAMES, SYNCNET_WINDOW_MFCC, SyncNet
-from lipsync_core.syncnet_crops import Crop
+from lipsync_core.syncnet_crops import FPS, Crop
 
-FPS = 25  # SyncNet's frame rate
 SAMPLES_PER_FRAME = SAMPLE_RATE_HZ // FPS  # 640
 MFCC_PER_FRAME = SAMPLES_PER_FRAME // MFCC_HOP_SAMPLES  # 4
 _BATCH_WINDOWS = 10

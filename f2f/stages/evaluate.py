@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lipsync_core.scoring import SyncScore
     from lipsync_core.scoring import VideoScore as CoreVideoScore
 
-VERSION = 2
+VERSION = 3
 _log = logging.getLogger(__name__)
 
 

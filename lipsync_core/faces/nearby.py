@@ -130,65 +130,18 @@ def surroundings_of(
     return Surroundings((x1, y1, x2, y2), (sizes[0], sizes[1]), frame_size, face.height)
 
 
-class FaceFollower:
-    """Keeps to the primary face of a video, from one frame that is looked at to the next.
+class FaceSearch:
+    """Looks for one face in its surroundings.
 
     Args:
         detector: see `CropFaceDetector`.
-        primary: chooses among the faces.
-        fps: frames a second.
     """
 
-    def __init__(self, detector: CropFaceDetector, primary: PrimaryFace, fps: float) -> None:
-        self._detector, self._primary = detector, primary
-        self._whole_every_frames = WHOLE_EVERY_S * fps
-        self._since_whole = 0
+    def __init__(self, detector: CropFaceDetector) -> None:
+        self._detector = detector
         self._surroundings: Surroundings | None = None
-        self._seen: list[FaceBox] = []
-        self._looks = np.full((0, 0), np.inf, np.float32)  # small grey copy of the picture last searched
 
-    def update(self, picture: Picture, n_frames: int, is_new_shot: bool) -> FaceBox | None:
-        """Return the primary face of the next frame that is looked at, None if it is missing.
-
-        Args:
-            picture: the frame.
-            n_frames: frames since the last one.
-            is_new_shot: a cut lies between.
-        """
-        self._since_whole += n_frames
-        is_due = self._since_whole >= self._whole_every_frames or self._primary.has_rival
-        height, width = picture.shape[:2]
-        if self._is_still(picture) and not (is_due or is_new_shot):
-            return self._primary.update(self._seen, width, height, n_frames, False)
-        known = None if is_new_shot or self._primary.is_missing else self._primary.face
-        near = None if known is None else self._near(picture, known)
-        if near is None:
-            self._seen = detect_faces(self._detector, picture)
-        else:
-            self._seen = [near, *(self._others(picture, near) if is_due else ())]
-        if near is None or is_due:
-            self._since_whole = 0
-        face = self._primary.update(self._seen, width, height, n_frames, is_new_shot)
-        if face is None or face is near:
-            return face
-        exact = self._near(picture, face) or face
-        self._seen = [exact if found is face else found for found in self._seen]
-        self._primary.face = exact
-        return exact
-
-    def find(self, picture: Picture, expected: FaceBox) -> list[FaceBox]:
-        """Return the face that is about where it is expected, or else all faces of the frame."""
-        near = self._near(picture, expected)
-        return detect_faces(self._detector, picture) if near is None else [near]
-
-    def _is_still(self, picture: Picture) -> bool:
-        looks = small_grey(picture)
-        if looks.shape == self._looks.shape and float(np.abs(looks - self._looks).max()) < STILL_LEVELS:
-            return True
-        self._looks = looks
-        return False
-
-    def _near(self, picture: Picture, known: FaceBox) -> FaceBox | None:
+    def near(self, picture: Picture, known: FaceBox) -> FaceBox | None:
         """Return the face that overlaps a known one, looked for in its surroundings; None if unsure."""
         expected = known
         for _ in range(2):  # once more where it proves to be, if it is cut off
@@ -212,6 +165,73 @@ class FaceFollower:
             shrink = min(1.0, self._detector.near_face_px / usual_face_px)
             place = self._surroundings = surroundings_of(face, (width, height), usual_size, shrink)
         return place
+
+
+class StillPicture:
+    """Tells whether anything has moved since the picture that was searched last."""
+
+    def __init__(self) -> None:
+        self._looks = np.full((0, 0), np.inf, np.float32)  # small grey copy of it
+
+    def is_still(self, picture: Picture) -> bool:
+        """Return whether nothing has moved; if something has, ``picture`` counts as searched from now on."""
+        looks = small_grey(picture)
+        if looks.shape == self._looks.shape and float(np.abs(looks - self._looks).max()) < STILL_LEVELS:
+            return True
+        self._looks = looks
+        return False
+
+
+class FaceFollower:
+    """Keeps to the primary face of a video, from one frame that is looked at to the next.
+
+    Args:
+        detector: see `CropFaceDetector`.
+        primary: chooses among the faces.
+        fps: frames a second.
+    """
+
+    def __init__(self, detector: CropFaceDetector, primary: PrimaryFace, fps: float) -> None:
+        self._detector, self._primary = detector, primary
+        self._whole_every_frames = WHOLE_EVERY_S * fps
+        self._since_whole = 0
+        self._search = FaceSearch(detector)
+        self._still = StillPicture()
+        self._seen: list[FaceBox] = []
+
+    def update(self, picture: Picture, n_frames: int, is_new_shot: bool) -> FaceBox | None:
+        """Return the primary face of the next frame that is looked at, None if it is missing.
+
+        Args:
+            picture: the frame.
+            n_frames: frames since the last one.
+            is_new_shot: a cut lies between.
+        """
+        self._since_whole += n_frames
+        is_due = self._since_whole >= self._whole_every_frames or self._primary.has_rival
+        height, width = picture.shape[:2]
+        if self._still.is_still(picture) and not (is_due or is_new_shot):
+            return self._primary.update(self._seen, width, height, n_frames, False)
+        known = None if is_new_shot or self._primary.is_missing else self._primary.face
+        near = None if known is None else self._search.near(picture, known)
+        if near is None:
+            self._seen = detect_faces(self._detector, picture)
+        else:
+            self._seen = [near, *(self._others(picture, near) if is_due else ())]
+        if near is None or is_due:
+            self._since_whole = 0
+        face = self._primary.update(self._seen, width, height, n_frames, is_new_shot)
+        if face is None or face is near:
+            return face
+        exact = self._search.near(picture, face) or face
+        self._seen = [exact if found is face else found for found in self._seen]
+        self._primary.face = exact
+        return exact
+
+    def find(self, picture: Picture, expected: FaceBox) -> list[FaceBox]:
+        """Return the face that is about where it is expected, or else all faces of the frame."""
+        near = self._search.near(picture, expected)
+        return detect_faces(self._detector, picture) if near is None else [near]
 
     def _others(self, picture: Picture, followed: FaceBox) -> list[FaceBox]:
         """Return the other faces of the frame, searched on a small copy."""
