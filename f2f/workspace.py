@@ -8,9 +8,11 @@ the envelope and checked before a result is used again; anything damaged counts 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +65,13 @@ class Stored(Generic[R]):
         """Path of one of the result's files."""
         return self.folder / name
 
+    def holding(self, result: R) -> Stored[R]:
+        """Return this with another result in it, and the digest that goes with that."""
+        if result == self.result:
+            return self
+        digest = hash_bytes(result.model_dump_json().encode())
+        return dataclasses.replace(self, result=result, digest=digest)
+
     @property
     def engine(self) -> EngineInfo | None:
         """Engine that made the result, if the stage has engines."""
@@ -107,7 +116,8 @@ def write_atomically(path: Path, text: str) -> None:
 def write_bytes_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path`` and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A process id alone is not unique where several hosts share the folder.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
-from typing import TypeVar
 
-from f2f.results import Result, Transcript, Translation
+from f2f.results import Transcript, Translation
 from f2f.review.applying import Edited, apply_edits, masked, removed_ids, table_lines
 from f2f.review.files import edited_files, read_review, write_tables
 from f2f.review.line_memory import LineMemory
 from f2f.run import Run
 from f2f.run_results import Shared
 from f2f.workspace import Stored
-
-R = TypeVar("R", bound=Result)
 
 
 def edit_transcript(
@@ -27,7 +23,7 @@ def edit_transcript(
     edited = apply_edits(heard.result, review.edits)
     for line in edited.lost:
         run.tell(target, line)
-    return _with_result(heard, edited.transcript(heard.result)), edited
+    return heard.holding(edited.transcript(heard.result)), edited
 
 
 def translate_reviewed(run: Run, shared: Shared, target: str) -> tuple[Shared, Stored[Translation]]:
@@ -49,13 +45,13 @@ def translate_reviewed(run: Run, shared: Shared, target: str) -> tuple[Shared, S
         asked = masked(transcript.result, missing)
         if not missing and memory.asked is not None:
             asked = memory.asked
-        made = run.translate(target, _with_result(heard, asked))
+        made = run.translate(target, heard.holding(asked))
         stored = stored or made
         if missing:
             memory = memory.with_lines(asked, made.result, missing)
             memory.write(run.workspace.root, target)
             anew = memory.find(wanted)
-    edited_translation = _with_result(stored, edited.translation(stored.result, anew))
+    edited_translation = stored.holding(edited.translation(stored.result, anew))
     return replace(shared, transcript=transcript), edited_translation
 
 
@@ -79,11 +75,3 @@ def refresh_tables(
         run.observer.notice(f"{names}: edits that are not taken yet; f2f resume takes them")
         return
     write_tables(request, target, review.model_copy(update=changes))
-
-
-def _with_result(stored: Stored[R], result: R) -> Stored[R]:
-    """Return ``stored`` with another result, and the digest that goes with it."""
-    if result == stored.result:
-        return stored
-    digest = hashlib.sha256(result.model_dump_json().encode()).hexdigest()
-    return replace(stored, result=result, digest=digest)
