@@ -76,26 +76,36 @@ def combine(parts: Sequence[Sequence[Candidate]], limit: int) -> list[Candidate]
     return rank(best)
 
 
+def close_to_best(candidates: Sequence[Candidate]) -> list[int]:
+    """Return the indices of the candidates among which others than the model may choose.
+
+    They lost no more than the best one and are close to it in score (``CLOSE_SCORE``).
+
+    Args:
+        candidates: ranked, not empty.
+    """
+    best = candidates[0]
+    return [
+        i
+        for i, one in enumerate(candidates)
+        if len(one.problems) <= len(best.problems) and best.score - one.score <= CLOSE_SCORE
+    ]
+
+
 def choose_fitting(
     candidates: Sequence[Candidate], longest_s: float, estimate_s: Callable[[str], float]
 ) -> int:
     """Return the index of the candidate to speak: quality first, then length.
 
-    Only candidates count that lost no more than the best one and are close to it in score
-    (``CLOSE_SCORE``). Of these the best that will take no more than ``longest_s`` is chosen, and where none
-    will, the shortest.
+    Of the candidates that are close to the best (:func:`close_to_best`), the best that will take no more
+    than ``longest_s`` is chosen, and where none will, the shortest.
 
     Args:
         candidates: ranked, not empty.
         longest_s: the slot at the fastest rate that sounds natural; ``inf`` where there is no limit.
         estimate_s: seconds that a text takes at natural rate.
     """
-    best = candidates[0]
-    close = [
-        i
-        for i, one in enumerate(candidates)
-        if len(one.problems) <= len(best.problems) and best.score - one.score <= CLOSE_SCORE
-    ]
+    close = close_to_best(candidates)
     if math.isinf(longest_s):
         return close[0]
     lengths = {i: estimate_s(candidates[i].text) for i in close}

@@ -37,6 +37,8 @@ class TranslateConfig(_Section):
     """Caption file in the target language."""
     beams: int = Field(default=4, ge=1, le=16)
     """Width of the beam search, and so the number of wordings to choose from."""
+    context: int = Field(default=1, ge=0, le=4)
+    """How many segments before one help to choose its wording: of the same speaker, without a long pause."""
     glossary: Path | None = None
     """CSV of terms that must be used: source term, target term, target language."""
     runtime: Literal["auto", "torch", "ctranslate2"] = "auto"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from f2f.candidates import Candidate, choose_fitting
@@ -37,21 +37,23 @@ class Pace:
         return [max(0.0, end_s - one.start_s) * self.silent_tempo for one, end_s in pairs]
 
 
-def choose_wordings(
-    translations: Sequence[Sequence[Candidate]], segments: Sequence[Segment], language: str, pace: Pace
-) -> list[int]:
-    """Return for each segment the index of the translation to speak.
+def wording_chooser(
+    segments: Sequence[Segment], language: str, pace: Pace
+) -> Callable[[int, Sequence[Candidate]], int]:
+    """Return what tells, of a segment by its index and its translations, the index of the one to speak.
 
     Args:
-        translations: of each segment, best first.
         segments: in time order.
         language: code of the target language.
         pace: rates and limits.
     """
-    rooms = zip(translations, pace.longest_s(segments), strict=True)
-    return [
-        choose_fitting(found, room_s, lambda text: pace.rates.estimate_s(text, language, pace.voice))
-        if len(found) > 1
-        else 0
-        for found, room_s in rooms
-    ]
+    rooms_s = pace.longest_s(segments)
+
+    def choose(number: int, found: Sequence[Candidate]) -> int:
+        if len(found) == 1:
+            return 0
+        return choose_fitting(
+            found, rooms_s[number], lambda text: pace.rates.estimate_s(text, language, pace.voice)
+        )
+
+    return choose

@@ -133,6 +133,8 @@ class VoicesEntry(Result):
 class SourceEntry(SourceVideo):
     """The input with its name."""
 
+    by_context: bool = False
+    """Without the sentences before it, the model's choice would have been another wording."""
     name: str
     language: str
 
@@ -268,3 +270,4 @@ def all_notices(job: Job) -> tuple[str, ...]:
     said = [line for line in dict.fromkeys(lines) if line not in warnings]
     # A choice says more than its engine: "a robotic voice (coqui: not installed)", "a robotic voice".
     return tuple(line for line in said if not any(other != line and other.startswith(line) for other in said))
+            by_context=segment.id in translated and translated[segment.id].by_context,

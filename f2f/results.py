@@ -104,6 +104,8 @@ class TranslatedSegment(Result):
     """Other translations, best first, without ``text``; a shorter one may fit where ``text`` does not."""
     problems: tuple[str, ...] = ()
     """What the translation lost or could not do, one phrase each."""
+    by_context: bool = False
+    """Without the sentences before it, the model's choice would have been another one."""
     edited: tuple[str, ...] = ()
     """What a person changed in this segment: ``text``, ``source``, ``times``, ``speaker``, ``voice`` …"""
     voice: str | None = None

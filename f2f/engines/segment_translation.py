@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from f2f.candidates import Candidate, combine, rank
+from f2f.context_ranking import Continuation
 from f2f.placeholders import SHAPES, Masked, Requirement, Shape, mask
 from f2f.sentences import count_letters, split_sentences, spoken_text
 
@@ -21,6 +22,13 @@ class SentenceModel(Protocol):
 
     def nbest(self, sentences: Sequence[str], beams: int) -> list[list[Candidate]]:
         """Return for each of a batch of sentences its translations, best first, never none."""
+
+
+class ContextModel(SentenceModel, Protocol):
+    """One that also judges translations behind those of the sentences before them."""
+
+    def score(self, asked: Sequence[Continuation]) -> list[float | None]:
+        """Return the mean log-probability of each text's tokens and its end; None where all is too long."""
 
 
 def translate_texts(

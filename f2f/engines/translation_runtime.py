@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from f2f.device import shows_signs_of
-from f2f.engines.segment_translation import SentenceModel
+from f2f.engines.segment_translation import ContextModel
 from f2f.engines.status import has_package
 from f2f.engines.translation_models import Family, is_converted
 from f2f.errors import EngineUnavailableError, UsageError
@@ -49,7 +49,7 @@ def load_model(
     languages: tuple[Language, Language],
     device: str,
     tell: Callable[[str], None],
-) -> SentenceModel:
+) -> ContextModel:
     """Load ``model`` to be run by ``runtime``.
 
     Args:

@@ -6,15 +6,31 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from f2f.context_ranking import Continuation
 from f2f.engines.status import STANDARD_INSTALL
 from f2f.engines.translation_models import Family
 from f2f.errors import EngineUnavailableError
 from f2f.languages import Language
 
 MAX_INPUT_TOKENS = 512
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """A `Continuation` in numbers of tokens.
+
+    Attributes:
+        source: with all that the encoder wants.
+        before, text: what the decoder has written behind the language, without its end.
+    """
+
+    source: list[int]
+    before: list[int]
+    text: list[int]
 
 
 class SentenceTokenizer:
@@ -75,6 +91,28 @@ class SentenceTokenizer:
         # Older tokenizer files do not mark the token of the language as special.
         plain = [[token for token in row if token != self.target_id] for row in rows]
         return [str(text).strip() for text in self.library.batch_decode(plain, skip_special_tokens=True)]
+
+    def cut(self, asked: Sequence[Continuation], longest: int) -> dict[int, TokenRows]:
+        """Return the tokens of those that a model of ``longest`` tokens can take in, by index."""
+        rows = {
+            i: TokenRows(
+                list(self.library(self.prepare(one.source))["input_ids"]),
+                self._target_row(one.before),
+                self._target_row(one.text),
+            )
+            for i, one in enumerate(asked)
+        }
+        # Start, language and end are three more.
+        return {
+            i: row
+            for i, row in rows.items()
+            if max(len(row.source), len(row.before) + len(row.text) + 3) <= longest
+        }
+
+    def _target_row(self, text: str) -> list[int]:
+        # Marian cuts the target language with pieces of its own; M2M-100 refuses to be asked that way.
+        given = {"text_target" if self._family.name == "marian" else "text": text}
+        return list(self.library(**given, add_special_tokens=False)["input_ids"])
 
     def _marian_prefix(self, target: Language) -> str:
         own = self.library.supported_language_codes  # as ">>hin<<"; none where the model has one target

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from f2f.candidates import Candidate
 from f2f.config import TranslateConfig
 from f2f.engines.segment_translation import translate_texts
 from f2f.engines.status import Choice, EngineStatus, first_ready, require_ready
@@ -16,15 +15,16 @@ from f2f.engines.translation_runtime import choose_runtime, describe_runtime, lo
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.glossary import Term, choose_terms, find_terms, read_glossary
 from f2f.languages import Language, parse_language
-from f2f.length_control import Pace, choose_wordings
+from f2f.length_control import Pace
 from f2f.models.bringing import bring
 from f2f.placeholders import Requirement, find_requirements
 from f2f.results import EngineInfo, Segment, Transcript, TranslatedSegment, Translation
 from f2f.sentences import spoken_text
 from f2f.stage import StageContext
+from f2f.wordings import ChoiceTerms, Wording, choose_wordings
 from f2f.written_translation import LICENCE, choose_captions, find_translation, lay_over
 
-VERSION = 6
+VERSION = 7
 _TOLD_PROBLEMS = 5  # on the console
 _NON_COMMERCIAL = "{model} is licensed {licence}: the translation may not be used commercially"
 
@@ -146,10 +146,10 @@ def translate(
     if choice.engine == "captions":
         texts, engine = lay_over(choice.inputs[0], target, transcript, context)
         segments = [
-            _translated(one, [Candidate(text)]) for one, text in zip(transcript.segments, texts, strict=True)
+            _translated(one, Wording.only(text)) for one, text in zip(transcript.segments, texts, strict=True)
         ]
     elif choice.engine == "none":
-        segments = [_translated(one, [Candidate(one.text)]) for one in transcript.segments]
+        segments = [_translated(one, Wording.only(one.text)) for one in transcript.segments]
         engine = EngineInfo(name="none", version="", licence="", detail="text kept", notice=choice.notice)
     else:
         pace = pace or Pace()
@@ -165,18 +165,25 @@ def translate(
     )
 
 
-def _translated(segment: Segment, found: Sequence[Candidate], chosen: int = 0) -> TranslatedSegment:
-    """Say ``found[chosen]``; nothing where the original sound stays."""
+def _translated(segment: Segment, wording: Wording) -> TranslatedSegment:
+    """Say the chosen candidate; nothing where the original sound stays."""
+    said = wording.candidates[wording.chosen]
     if segment.keep_original is not None:
-        unsaid = found[chosen].text if found[chosen].text != segment.text else ""
+        unsaid = said.text if said.text != segment.text else ""
         told = (f"not said, the original sound stays ({segment.keep_original}): {unsaid[:40]!r}",)
         return TranslatedSegment(segment=segment, text="", problems=told if unsaid else ())
-    others = tuple(one.text for i, one in enumerate(found) if i != chosen and one.text)
-    text, problems = found[chosen].text, tuple(dict.fromkeys(found[chosen].problems))
-    if segment.text.strip() and not text:
+    others = tuple(one.text for one in wording.candidates if one is not said and one.text)
+    problems = tuple(dict.fromkeys(said.problems))
+    if segment.text.strip() and not said.text:
         reason = "no translation of it" if spoken_text(segment.text) else "a sound or music, nothing is said"
         problems = (*problems, f"{reason}: {segment.text[:40]!r}")
-    return TranslatedSegment(segment=segment, text=text, alternatives=others, problems=problems)
+    return TranslatedSegment(
+        segment=segment,
+        text=said.text,
+        alternatives=others,
+        problems=problems,
+        by_context=wording.is_by_context,
+    )
 
 
 def _report(segments: Sequence[TranslatedSegment], context: StageContext) -> None:
@@ -212,13 +219,8 @@ def _from_model(
         lambda done, total: context.progress(done, total, "segments"),
         lambda sentence: _require(sentence, terms, languages[1]),
     )
-    chosen = choose_wordings(found, segments, languages[1].code, pace)
-    n_shorter = sum(place > 0 for place in chosen)
-    if n_shorter:
-        context.notice(
-            f"{n_shorter} of {len(segments)} segments take a shorter wording than the model's best, to fit "
-            "their time at a natural rate"
-        )
+    choice_terms = ChoiceTerms(languages[1].code, pace, config.context)
+    wordings = choose_wordings(found, segments, translator, choice_terms, context)
     name = Path(model).name if Path(model).expanduser().is_dir() else model
     engine = EngineInfo(
         name=family.name,
@@ -227,7 +229,7 @@ def _from_model(
         detail=f"{name} with {describe_runtime(runtime)}",
         notice=choice.notice,
     )
-    translated = [_translated(*one) for one in zip(segments, found, chosen, strict=True)]
+    translated = [_translated(*one) for one in zip(segments, wordings, strict=True)]
     _report(translated, context)
     return translated, engine
 

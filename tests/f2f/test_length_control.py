@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from f2f.candidates import Candidate
-from f2f.length_control import Pace, choose_wordings
+from f2f.length_control import Pace, wording_chooser
 from f2f.results import Segment
 from f2f.speaking_rate import SpeakingRates
 
@@ -12,6 +14,11 @@ SEGMENTS = [
     for i, (start, end) in enumerate([(0, 2), (3, 5), (5, 6)])
 ]
 LONG, SHORT = "a" * 60, "b" * 30  # 4 s and 2 s of English at 15 characters per second
+
+
+def _choose(found: Sequence[Sequence[Candidate]], pace: Pace) -> list[int]:
+    choose = wording_chooser(SEGMENTS, "en", pace)
+    return [choose(i, one) for i, one in enumerate(found)]
 
 
 def test_slots_run_to_the_next_start_and_the_last_to_its_end() -> None:
@@ -24,8 +31,8 @@ def test_slots_run_to_the_next_start_and_the_last_to_its_end() -> None:
 
 def test_a_segment_with_little_time_takes_the_shorter_wording() -> None:
     found = [[Candidate(LONG, -0.1), Candidate(SHORT, -0.2)]] * 3
-    assert choose_wordings(found, SEGMENTS, "en", Pace(silent_tempo=1.0)) == [1, 1, 1]
-    assert choose_wordings(found, SEGMENTS, "en", Pace(silent_tempo=1.5)) == [0, 1, 1]
+    assert _choose(found, Pace(silent_tempo=1.0)) == [1, 1, 1]
+    assert _choose(found, Pace(silent_tempo=1.5)) == [0, 1, 1]
 
 
 def test_what_was_heard_of_the_voice_counts() -> None:
@@ -33,6 +40,6 @@ def test_what_was_heard_of_the_voice_counts() -> None:
     for _ in range(20):
         rates = rates.learn("en", "fast", "a" * 200, 10.0)  # 20 characters per second
     found = [[Candidate(LONG, -0.1), Candidate(SHORT, -0.2)]] * 3
-    assert choose_wordings(found, SEGMENTS, "en", Pace(rates, "fast", silent_tempo=1.1)) == [0, 1, 1]
-    assert choose_wordings(found, SEGMENTS, "en", Pace(rates, None, silent_tempo=1.1)) == [0, 1, 1]
-    assert choose_wordings(found, SEGMENTS, "en", Pace(silent_tempo=1.1)) == [1, 1, 1]
+    assert _choose(found, Pace(rates, "fast", silent_tempo=1.1)) == [0, 1, 1]
+    assert _choose(found, Pace(rates, None, silent_tempo=1.1)) == [0, 1, 1]
+    assert _choose(found, Pace(silent_tempo=1.1)) == [1, 1, 1]

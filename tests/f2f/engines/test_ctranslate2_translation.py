@@ -10,8 +10,10 @@ from tiny_translators import LESSONS
 
 from f2f.candidates import Candidate
 from f2f.config import TranslateConfig
-from f2f.engines import ctranslate2_translation
-from f2f.engines.ctranslate2_translation import FastTranslator, home
+from f2f.context_ranking import Continuation
+from f2f.engines import converted_translation
+from f2f.engines.converted_translation import convert, home
+from f2f.engines.ctranslate2_translation import FastTranslator
 from f2f.engines.machine_translation import Translator
 from f2f.engines.translation_models import FAMILIES, family_of, is_converted, local_folder
 from f2f.engines.translation_runtime import choose_runtime
@@ -70,6 +72,30 @@ def test_wordings_and_scores_are_those_of_pytorch(tiny: dict[str, Path], name: s
         assert [one.score for one in ours] == sorted((one.score for one in ours), reverse=True)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_in_context_are_those_of_pytorch(
+    tiny: dict[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In full precision; PyTorch's are proved token by token."""
+    monkeypatch.setattr(converted_translation, "QUANTIZATION", "float32")
+    hindi = [said["hi"] for said in LESSONS.values()]
+    asked = [
+        Continuation(f"{SOURCES[0]} {SOURCES[1]}", hindi[0], hindi[1]),
+        Continuation(" ".join(SOURCES * 20), hindi[0], hindi[1]),
+        Continuation(f"{SOURCES[2]} {SOURCES[1]}", hindi[2], hindi[0]),
+        Continuation(SOURCES[2], "", hindi[2]),
+    ]
+    fast, slow = _load(tiny, name), Translator(FAMILIES[name], str(tiny[name]), EN, HI, "cpu")
+    found, expected = fast.score(asked), slow.score(asked)
+    assert found[1] is None and expected[1] is None
+    tolerance = 0.1 if name == "marian" else 1e-3  # its activation is an approximation in CTranslate2
+    assert found[::2] + found[3:] == pytest.approx(expected[::2] + expected[3:], abs=tolerance)
+    assert found == [
+        pytest.approx(fast.score([one])[0], abs=1e-4) if one is not asked[1] else None for one in asked
+    ]
+    assert fast.score([asked[1]]) == [None]
+
+
 def test_a_model_is_converted_once_and_kept_in_8_bits(
     tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +116,7 @@ def test_a_model_is_converted_once_and_kept_in_8_bits(
 @pytest.mark.parametrize("name", NAMES)
 def test_a_converted_folder_serves_as_a_model(tiny: dict[str, Path], tmp_path: Path, name: str) -> None:
     place = tmp_path / "mine"
-    ctranslate2_translation._convert(FAMILIES[name], "tiny", tiny[name], place)
+    convert(FAMILIES[name], "tiny", tiny[name], place)
     assert family_of(str(place)) == name
     assert local_folder(str(place), FAMILIES[name]) == place
     choice = plan(None, "en", "hi", TranslateConfig(model=str(place)), "embedded")
@@ -109,7 +135,7 @@ def test_what_is_broken_is_named(
     with pytest.raises(EngineUnavailableError, match=r"cannot be loaded.*delete .*broken"):
         FastTranslator(FAMILIES["m2m100"], str(broken), (EN, HI), "cpu", lambda text: None)
     assert list(home().iterdir()) == []  # nothing half made stays
-    ctranslate2_translation._convert(FAMILIES["nllb"], "tiny", tiny["nllb"], tmp_path / "cut")
+    convert(FAMILIES["nllb"], "tiny", tiny["nllb"], tmp_path / "cut")
     (tmp_path / "cut" / "model.bin").write_bytes(b"cut off")
     with pytest.raises(EngineUnavailableError, match=r"cannot be loaded.*delete .*cut"):
         FastTranslator(FAMILIES["nllb"], str(tmp_path / "cut"), (EN, HI), "cpu", lambda text: None)
@@ -124,10 +150,14 @@ def test_missing_libraries_are_told_with_the_way_out(
         def translate_batch(self, *args: object, **options: object) -> None:
             raise RuntimeError("Library libcublas.so.12 is not found or cannot be loaded")
 
+        score_batch = translate_batch
+
     translator = _load(tiny, "nllb")
     monkeypatch.setattr(translator, "_network", NoCublas())
     with pytest.raises(EngineUnavailableError, match=r"libcublas.*translate\.runtime=torch or --device cpu"):
         translator.nbest(SOURCES, 2)
+    with pytest.raises(EngineUnavailableError, match=r"libcublas.*translate\.runtime=torch"):
+        translator.score([Continuation("a", "b", "c")])
 
 
 def test_a_full_disk_is_known_before_the_conversion(
@@ -135,7 +165,7 @@ def test_a_full_disk_is_known_before_the_conversion(
 ) -> None:
     monkeypatch.setenv("F2F_HOME", str(tmp_path))
     usage = shutil.disk_usage(tmp_path)._replace(free=0)
-    monkeypatch.setattr(ctranslate2_translation.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr(converted_translation.shutil, "disk_usage", lambda folder: usage)
     with pytest.raises(EngineUnavailableError, match=r"0\.0 GB free.*F2F_HOME"):
         _load(tiny, "nllb")
 

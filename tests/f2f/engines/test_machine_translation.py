@@ -8,6 +8,7 @@ import pytest
 from tiny_translators import LESSONS
 
 from f2f.candidates import Candidate
+from f2f.context_ranking import Continuation
 from f2f.engines import status as engine_status
 from f2f.engines.machine_translation import Translator, describe
 from f2f.engines.translation_models import FAMILIES, family_of, identity, local_folder, status
@@ -74,6 +75,55 @@ def test_scoring_in_small_portions_gives_the_same(
     for one, other in zip(at_once, translator.nbest(SOURCES, 3), strict=True):
         assert [c.text for c in one] == [c.text for c in other]
         assert [c.score for c in one] == pytest.approx([c.score for c in other], abs=1e-4)
+
+
+HINDI = [said["hi"] for said in LESSONS.values()]
+CONTINUED = [
+    Continuation(f"{SOURCES[0]} {SOURCES[1]}", HINDI[0], HINDI[1]),
+    Continuation(f"{SOURCES[0]} {SOURCES[1]}", HINDI[0], HINDI[2]),
+    Continuation(f"{SOURCES[2]} {SOURCES[1]}", HINDI[2], HINDI[1]),
+    Continuation(SOURCES[2], "", HINDI[2]),
+]
+
+
+@pytest.mark.parametrize("name", ["m2m100", "nllb", "marian"])
+def test_scores_in_context_are_those_of_each_token_after_the_others(tiny: dict[str, Path], name: str) -> None:
+    """The network is asked token by token here, and at once there."""
+    import torch
+
+    translator = Translator(FAMILIES[name], str(tiny[name]), EN, HI, "cpu")
+    tokenizer, network = translator._tokenizer.library, translator._model
+    as_target = "text_target" if name == "marian" else "text"
+    language = [] if name == "marian" else [translator._tokenizer.target_id]
+    for one in CONTINUED[:2]:
+        inputs = tokenizer(one.source, return_tensors="pt")
+        before = tokenizer(**{as_target: one.before}, add_special_tokens=False)["input_ids"]
+        # Pieces never reach over a space: the text is cut as behind what is before it.
+        whole = tokenizer(**{as_target: f"{one.before} {one.text}"}, add_special_tokens=False)["input_ids"]
+        assert whole[: len(before)] == before
+        total = 0.0
+        for place in range(len(before), len(whole) + 1):
+            said = [network.config.decoder_start_token_id, *language, *whole[:place]]
+            with torch.inference_mode():
+                logits = network(**inputs, decoder_input_ids=torch.tensor([said])).logits[0, -1]
+            following = [*whole, network.config.eos_token_id][place]
+            total += float(logits.log_softmax(-1)[following])
+        expected = total / (len(whole) - len(before) + 1)
+        assert translator.score([one]) == [pytest.approx(expected, abs=1e-4)]
+
+
+@pytest.mark.parametrize("name", ["m2m100", "nllb", "marian"])
+def test_a_batch_in_context_scores_as_each_alone(tiny: dict[str, Path], name: str) -> None:
+    translator = Translator(FAMILIES[name], str(tiny[name]), EN, HI, "cpu")
+    too_long = Continuation(" ".join(SOURCES * 20), HINDI[0], HINDI[1])
+    together = translator.score([CONTINUED[0], too_long, *CONTINUED[1:]])
+    alone = [translator.score([one])[0] for one in CONTINUED]
+    assert together.pop(1) is None
+    assert together == pytest.approx(alone, abs=1e-4)
+    assert translator.score([too_long]) == [None]
+    # Without anything before it, it is the model's own score.
+    [own] = translator.nbest([SOURCES[2]], 1)
+    assert alone[3] == pytest.approx(own[0].score, abs=1e-4)
 
 
 def test_folders_tell_their_family(tiny: dict[str, Path]) -> None:

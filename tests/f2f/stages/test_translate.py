@@ -160,6 +160,71 @@ def test_the_wording_that_fits_is_chosen_and_the_others_are_kept(
     assert any("2 of 3 segments take a shorter wording" in notice for notice in listener.notices)
 
 
+BEFORE = ("thank you for coming", "it is a very large number")
+AFTER = {BEFORE[0]: SHORT, BEFORE[1]: LONG}
+
+
+@pytest.fixture(scope="module")
+def coherent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that says "my name is ravi" in two ways alike, and in one of them behind each sentence."""
+    lessons = [("my name is ravi", "hi", LONG), ("my name is ravi", "hi", SHORT)]
+    lessons += [(f"{one} my name is ravi", "hi", f"{LESSONS[one]['hi']} {AFTER[one]}") for one in BEFORE]
+    return make_m2m100(tmp_path_factory.mktemp("coherent"), lessons)
+
+
+def _pairs() -> Transcript:
+    """Both sentences before, each with the ambiguous one behind it, a long pause between the pairs."""
+    texts = (BEFORE[0], "my name is ravi", BEFORE[1], "my name is ravi")
+    starts_s = (0.0, 6.0, 20.0, 26.0)
+    segments = [
+        Segment(id=i, start_s=start_s, end_s=start_s + 5, text=text)
+        for i, (start_s, text) in enumerate(zip(starts_s, texts, strict=True))
+    ]
+    return _transcript().model_copy(update={"segments": tuple(segments)})
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_sentence_before_decides_between_wordings(tmp_path: Path, coherent: Path, runtime: str) -> None:
+    context, listener = _context(tmp_path)
+    config = TranslateConfig(model=str(coherent), beams=2, runtime=runtime)
+    translation = translate(_pairs(), "hi", config, context)
+    said = [LESSONS[BEFORE[0]]["hi"], SHORT, LESSONS[BEFORE[1]]["hi"], LONG]
+    assert [one.text for one in translation.segments] == said
+    alone = translate(_pairs(), "hi", config.model_copy(update={"context": 0}), _context(tmp_path)[0])
+    assert alone.segments[1].text == alone.segments[3].text
+    others = [one.text != other.text for one, other in zip(translation.segments, alone.segments, strict=True)]
+    assert others.count(True) == 1
+    assert [one.by_context for one in translation.segments] == others
+    assert any("1 of 4 segments take another wording than alone" in one for one in listener.notices)
+    assert not any(one.by_context for one in alone.segments)
+
+
+def test_another_speaker_is_no_context(tmp_path: Path, coherent: Path) -> None:
+    pairs = _pairs()
+    speakers = [one.model_copy(update={"speaker": str(i)}) for i, one in enumerate(pairs.segments)]
+    config = TranslateConfig(model=str(coherent), beams=2, runtime="torch")
+    found = translate(
+        pairs.model_copy(update={"segments": tuple(speakers)}), "hi", config, _context(tmp_path)[0]
+    )
+    assert found.segments[1].text == found.segments[3].text
+
+
+def test_a_model_that_cannot_judge_in_context_translates_all_the_same(
+    tmp_path: Path, coherent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("f2f.engines.machine_translation.Translator.score", fail)
+    context, listener = _context(tmp_path)
+    config = TranslateConfig(model=str(coherent), beams=2, runtime="torch")
+    found = translate(_pairs(), "hi", config, context)
+    assert [bool(one.text) for one in found.segments] == [True] * 4
+    assert listener.notices == [
+        "each segment is translated without regard to the one before it: out of memory"
+    ]
+
+
 def test_numbers_that_the_model_loses_come_back_or_are_reported(tmp_path: Path, taught: Path) -> None:
     context, listener = _context(tmp_path)
     spoken = _said("there are 42 pages", "it was in 1984", SOURCES[1])
