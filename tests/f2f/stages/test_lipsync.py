@@ -116,6 +116,7 @@ def test_runtimes_are_those_of_lipsync_core(monkeypatch: pytest.MonkeyPatch, wei
 
 
 def test_a_video_without_a_face_is_no_error(weights: Path, tmp_path: Path) -> None:
+    """Wav2Lip#163, #532, #632: a frame without a face ends the job."""
     result, notices, _ = synced(make_clip(tmp_path / "card.mp4", 2.0), weights, tmp_path)
     assert result.patches is None and result.n_synced == 0 and result.stretches == ()
     assert "no face" in result.warnings[0] and result.warnings[0] in notices

@@ -88,6 +88,7 @@ def test_one_wav_for_each_segment_with_text(source: Path, tmp_path: Path) -> Non
 
 
 def test_what_cannot_be_said_is_a_problem_and_the_rest_is_said(source: Path, tmp_path: Path) -> None:
+    """VideoLingo#351: one bad line ends the whole job."""
     speech, ears, _ = run(translation(("♪ ♪", 0, 1, None), ("नमस्ते", 1, 2, None)), source, tmp_path)
     assert [take.segment_id for take in speech.takes] == [11]
     assert len(speech.problems) == 1
