@@ -153,6 +153,7 @@ def test_a_stage_that_fails_is_named_and_resumes(
     tiny: TinyStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """VideoLingo#126, pyvideotrans#572: after a failure everything is done again."""
+
     def broken(*args: Any) -> None:
         raise ZeroDivisionError("no such\nnumber")
 

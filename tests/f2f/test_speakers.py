@@ -71,7 +71,7 @@ def test_two_synthesised_voices_are_told_apart() -> None:
 
 
 def test_merged_speakers_inside_one_region_are_cut_where_the_voice_changes() -> None:
-    """The pain: one segment that holds a question and its answer, spoken without a pause."""
+    """VoiceStudio#486, #274: one segment that holds a question and its answer, spoken without a pause."""
     waveform, truth = converse(
         [(0, speak(SENTENCES[1], LOW)), (1, speak(SENTENCES[2], HIGH)), (0, speak(SENTENCES[3], LOW))], 0.0
     )

@@ -102,7 +102,7 @@ def test_largest_and_central_face_is_primary() -> None:
 
 
 def test_no_jumping_between_people() -> None:
-    """The other face is a little larger now and then, and first in the list."""
+    """LatentSync#153, Wav2Lip#166: the other face is a little larger now and then, and first in the list."""
     boxes, _ = track(lambda n: [face(400, size=100 + 20 * (n % 20 < 10)), face(150, size=105)], 150)
     first = boxes[0].x1
     assert all(abs(b.x1 - first) < 15 for b in boxes)
