@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import TypedDict
 
 from f2f.manifest import Manifest, SegmentEntry
+from f2f.report.moments import picture_time_s
 from f2f.request import Outputs
 from f2f.results import LipSyncScore, VideoScore
 from flows.names import artifact_key
@@ -97,16 +97,6 @@ def _score_row(name: str, part: str, score: LipSyncScore | None, note: str) -> R
         "windows": str(score.n_windows) if score else "",
         "note": note,
     }
-
-
-def picture_time_s(manifest: Manifest) -> float:
-    """Return the middle of the stretch with the most generated frames, else of the video."""
-    fps = Fraction(manifest.source.fps)
-    synced = [stretch for stretch in manifest.lips.stretches if stretch.n_synced]
-    if not synced:
-        return manifest.source.duration_s / 2
-    longest = max(synced, key=lambda stretch: stretch.n_synced)
-    return float((longest.first_frame + longest.last_frame) / 2 / fps)
 
 
 def before_after_jpeg(source: Path, output: Path, time_s: float, height: int = PICTURE_HEIGHT_PX) -> bytes:

@@ -81,7 +81,15 @@ class OutputMetrics(_Record):
         return sum(stage.real_time_factor for stage in self.stages.values())
 
 
-_Latest = TypeAdapter(dict[str, OutputMetrics])
+class _Latest(_Record):
+    """Newest figures of one language, and size and time stamp of the manifest they came from."""
+
+    size: int
+    mtime_ns: int
+    figures: OutputMetrics
+
+
+_LatestByLanguage = TypeAdapter(dict[str, _Latest])
 
 
 def append_metrics(output_dir: Path, lecture_name: str, outputs_manifest: Path) -> bool:
@@ -110,20 +118,22 @@ def append_metrics(output_dir: Path, lecture_name: str, outputs_manifest: Path) 
         ) from error
     metrics = metrics_of(manifest, lecture_name, hashlib.sha256(data).hexdigest())
     workspace = _workspace_of(outputs_manifest, metrics.language)
-    known = read_latest(workspace)
-    if metrics.language in known and known[metrics.language].manifest == metrics.manifest:
+    known = _read_latest(workspace)
+    if metrics.language in known and known[metrics.language].figures.manifest == metrics.manifest:
         return False
     line = metrics.model_dump_json() + "\n"
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
         added = _append(output_dir / METRICS_NAME, line.encode(), metrics.manifest.encode())
         if workspace.is_dir():
-            latest = {**known, metrics.language: metrics}
-            write_atomically(workspace / LATEST_NAME, _Latest.dump_json(latest, indent=1).decode())
+            status = outputs_manifest.stat()
+            newest = _Latest(size=status.st_size, mtime_ns=status.st_mtime_ns, figures=metrics)
+            latest = _LatestByLanguage.dump_json({**known, metrics.language: newest}, indent=1)
+            write_atomically(workspace / LATEST_NAME, latest.decode())
     except OSError as error:
         raise UsageError(
             f"the figures of {lecture_name} cannot be added to {output_dir / METRICS_NAME} "
-            f"({error.strerror}): make room or permit writing there; the next f2f batch adds them"
+            f"({error.strerror}): make room or permit writing there"
         ) from error
     return added
 
@@ -140,10 +150,25 @@ def read_metrics(path: Path) -> Iterator[OutputMetrics]:
                 yield OutputMetrics.model_validate_json(line)
 
 
-def read_latest(workspace_root: Path) -> Mapping[str, OutputMetrics]:
-    """Return the newest figures of each language of a lecture."""
+def current_metrics(lecture_name: str, language: str, outputs_manifest: Path) -> OutputMetrics | None:
+    """Return the figures of an output as it lies there now; None if there is none.
+
+    They come from the workspace, or from the manifest itself where that was made anew since.
+    """
+    latest = _read_latest(_workspace_of(outputs_manifest, language)).get(language)
     try:
-        return _Latest.validate_json((workspace_root / LATEST_NAME).read_bytes())
+        status = outputs_manifest.stat()
+        if latest and (latest.size, latest.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return latest.figures
+        data = outputs_manifest.read_bytes()
+        return metrics_of(Manifest.model_validate_json(data), lecture_name, hashlib.sha256(data).hexdigest())
+    except (OSError, ValidationError):
+        return None
+
+
+def _read_latest(workspace_root: Path) -> Mapping[str, _Latest]:
+    try:
+        return _LatestByLanguage.validate_json((workspace_root / LATEST_NAME).read_bytes())
     except (OSError, ValidationError):
         return {}
 

@@ -13,7 +13,7 @@ import pytest
 from flow_samples import make_manifest
 
 from f2f.errors import UsageError
-from f2f.library.metrics import METRICS_NAME, OutputMetrics, append_metrics, read_latest, read_metrics
+from f2f.library.metrics import METRICS_NAME, OutputMetrics, append_metrics, current_metrics, read_metrics
 from f2f.manifest import Manifest, StageRecord
 
 DRIVER = Path(__file__).resolve().parents[2] / "support" / "metrics_driver.py"
@@ -57,12 +57,22 @@ def test_a_line_holds_the_figures_of_the_manifest(tmp_path: Path) -> None:
     assert line.syncnet == "syncnet syncnet-detail" and line.time.endswith("+00:00")
 
 
-def test_the_newest_figures_lie_in_the_workspace_by_language(tmp_path: Path) -> None:
-    for target in ("hi", "es"):
-        append_metrics(tmp_path, "lecture.mp4", place(tmp_path, target=target))
-    latest = read_latest(tmp_path / ".f2f" / "lecture")
-    assert set(latest) == {"hi", "es"} and latest["hi"] == lines(tmp_path)[0]
-    assert read_latest(tmp_path / "nowhere") == {}
+def test_figures_of_one_output_come_from_its_workspace_while_it_is_unchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hindi, spanish = place(tmp_path), place(tmp_path, target="es")
+    for path in (hindi, spanish):
+        append_metrics(tmp_path, "lecture.mp4", path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Manifest, "model_validate_json", None)  # manifests of hours are long
+        assert current_metrics("lecture.mp4", "hi", hindi) == lines(tmp_path)[0]
+        assert current_metrics("lecture.mp4", "es", spanish) == lines(tmp_path)[1]
+    place(tmp_path, warnings=("one", "two"))  # made anew, by f2f redo for instance
+    anew = current_metrics("lecture.mp4", "hi", hindi)
+    assert anew is not None and anew.n_warnings == 2
+    hindi.write_text("{")
+    assert current_metrics("lecture.mp4", "hi", hindi) is None
+    assert current_metrics("lecture.mp4", "fr", tmp_path / "lecture.fr.json") is None
 
 
 def test_one_output_has_one_line_however_often_it_is_told(tmp_path: Path) -> None:
@@ -120,7 +130,7 @@ def test_a_full_disk_leaves_whole_lines_only_and_says_so(
     real_write = os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda file, data: real_write(file, data[:100]))
-        with pytest.raises(UsageError, match=r"two\.mp4 .*No space left.*the next f2f batch adds them"):
+        with pytest.raises(UsageError, match=r"two\.mp4 .*No space left.*make room"):
             append_metrics(tmp_path, "two.mp4", place(tmp_path, "two"))
     assert (tmp_path / METRICS_NAME).read_bytes().endswith(b"}\n")
     assert append_metrics(tmp_path, "two.mp4", place(tmp_path, "two"))
