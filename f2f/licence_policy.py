@@ -85,7 +85,8 @@ def _known_licence(stage: str, config: BaseModel) -> str | None:
     named: Any = getattr(config, _KEYS[stage][0])
     if getattr(config, "model", None) is not None:
         return None
-    licences = [model.licence for model in all_models() if (model.stage, model.engine) == (stage, named)]
+    fetched = [model for model in all_models() if not model.made_from]
+    licences = [model.licence for model in fetched if (model.stage, model.engine) == (stage, named)]
     forbidding = [licence for licence in licences if commercial_use(licence) is False]
     return forbidding[0] if forbidding and len(forbidding) == len(licences) else None
 

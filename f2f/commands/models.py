@@ -150,24 +150,29 @@ def remove(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Delete models from this machine."""
+    """Delete models from this machine, and the copies that were made of them."""
     with Session(json=json, debug=debug) as session:
         from f2f.models.progress import size_words
-        from f2f.models.registry import find_model
+        from f2f.models.registry import copies_of, find_model
 
         models = [find_model(name) for name in names]
         if packaged := [model.name for model in models if model.place.is_packaged]:
             raise UsageError(
                 f"{', '.join(packaged)}: inside an installed package, goes when that is uninstalled"
             )
-        absent = [m.name for m in models if m.place.find() is None and not m.place.begun_bytes()]
+        copies = {model.name: copies_of(model) for model in models}
+        absent = [
+            one.name
+            for one in models
+            if one.place.find() is None and not one.place.begun_bytes() and not copies[one.name]
+        ]
         if absent:
             raise EngineUnavailableError(f"not here: {', '.join(absent)}; nothing was removed")
         for model in models:
-            freed = model.place.remove()
-            session.show(
-                "removed", [f"{model.name}: {size_words(freed)} freed"], model=model.name, freed_bytes=freed
-            )
+            freed = model.place.remove() + sum(copy.place.remove() for copy in copies[model.name])
+            made = [copy.name for copy in copies[model.name]]
+            words = f"{model.name}: {size_words(freed)} freed" + (f", with {', '.join(made)}" if made else "")
+            session.show("removed", [words], model=model.name, freed_bytes=freed, copies=made)
 
 
 def _here() -> list[Model]:

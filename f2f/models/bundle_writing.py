@@ -32,7 +32,8 @@ def export(models: Sequence[Model], bundle: Path, told: Told) -> BundleManifest:
     """Write a bundle of models; it appears whole or not at all.
 
     Args:
-        models: what to pack; models inside packages are left out, every installation has them.
+        models: what to pack; models inside packages are left out, every installation has them, and so are
+            copies that each machine makes itself.
         bundle: file to write; an existing one is replaced.
         told: called with a line for each model.
 
@@ -40,9 +41,11 @@ def export(models: Sequence[Model], bundle: Path, told: Told) -> BundleManifest:
         EngineUnavailableError: a model is not here, or its files are not those that were published.
         UsageError: nothing to pack, no room, or the file cannot be written.
     """
-    movable = [model for model in models if not model.place.is_packaged]
+    movable = [model for model in models if not model.place.is_packaged and not model.made_from]
     if not movable:
-        raise UsageError("nothing to export: no model is here but those inside packages")
+        raise UsageError(
+            "nothing to export: no model is here but those inside packages and copies that are made anew"
+        )
     found = _find_all(movable)
     _refuse_full_disk(bundle, sum(files.size_bytes for files in found))
     described = tuple(_describe(model, files, told) for model, files in zip(movable, found, strict=True))

@@ -31,6 +31,7 @@ def describe(model: Model) -> dict[str, Any]:
         "folder": str(found.folder if found else model.place.folder),
         "revision": found.revision if found else "",
         "note": model.note,
+        "made_from": model.made_from,
     }
 
 

@@ -7,12 +7,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from f2f.engines import demucs_separation, espeak, faster_whisper_asr, mms, sphinx, whisper_asr
+from f2f.engines.converted_translation import converted_folders, source_of
 from f2f.engines.coqui_models import AGREE, XTTS_LICENCE, XTTS_V2
 from f2f.engines.hub import hub_cache
 from f2f.engines.translation_models import FAMILIES, Family, family_of
 from f2f.errors import UsageError
+from f2f.models.converted import ConvertedCopy
 from f2f.models.hub import TRANSFORMERS_WEIGHTS, HubRepository
 from f2f.models.licences import commercial_use
 from f2f.models.packaged import EmbeddedFile, PackageFiles
@@ -60,6 +63,8 @@ class Model:
         agreement: the licence must be agreed to first: what to do, in one sentence.
         package: Python package that the engine needs.
         synonyms: other names that the engine's library has for the same file.
+        made_from: hub id or folder of the model that this one was made from on this machine; empty for those
+            that are fetched.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Model:
     agreement: str | None = None
     package: str = ""
     synonyms: tuple[str, ...] = ()
+    made_from: str = ""
 
     @property
     def commercial_use(self) -> bool | None:
@@ -86,10 +92,13 @@ class Model:
 
 
 def all_models() -> list[Model]:
-    """Return every model with a fixed name, and those of open families (`FAMILY_NAMES`) that are here."""
+    """Return every model with a fixed name, those of open families (`FAMILY_NAMES`) that are here, and copies
+    that were made of them.
+    """
     return [
         *_whisper(), *_faster_whisper(), _sphinx(), _silero(), _pyannote(),
         *map(_translation, ("nllb", "m2m100")), *map(_marian, _here("Helsinki-NLP--", _MARIAN)),
+        *map(_converted, converted_folders()),
         _xtts(), *map(_mms, _here("facebook--", _MMS)), _espeak(),
         *map(_core, REGISTRY.values()), _centerface(), _demucs(),
     ]  # fmt: skip
@@ -125,6 +134,12 @@ def find_model(name: str) -> Model:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     nearest = f"did you mean {' or '.join(near)}?" if near else "f2f models list shows all"
     raise UsageError(f"no model {name!r}; {nearest}")
+
+
+def copies_of(model: Model) -> list[Model]:
+    """Return the copies that were made of a model on this machine, the model here or not."""
+    origins = (model.name, *model.aliases)
+    return [copy for copy in map(_converted, converted_folders()) if copy.made_from in origins]
 
 
 def marian_name(pair: str) -> str:
@@ -187,6 +202,16 @@ def _other_translation(repository: str, family: Family) -> Model:
     """Return a model of a family by its id on the hub, such as ``"facebook/nllb-200-3.3B"``."""
     place = HubRepository(repository, (("config.json",), TRANSFORMERS_WEIGHTS, family.files))
     return Model(repository, "translate", family.name, family.licence, place)
+
+
+def _converted(folder: Path) -> Model:
+    origin = source_of(folder) or "a model that is not known"
+    family = FAMILIES[family_of(str(folder)) or "nllb"]
+    is_published = origin.startswith(family.default_model.partition("{")[0])
+    licence = family.licence if is_published else f"that of {origin}"
+    note = f"8-bit copy of {origin} for CTranslate2"
+    place = ConvertedCopy(folder)
+    return Model(folder.name, "translate", family.name, licence, place, note=note, made_from=origin)
 
 
 def _xtts() -> Model:

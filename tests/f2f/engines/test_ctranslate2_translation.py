@@ -12,13 +12,14 @@ from f2f.candidates import Candidate
 from f2f.config import TranslateConfig
 from f2f.context_ranking import Continuation
 from f2f.engines import converted_translation
-from f2f.engines.converted_translation import convert, home
+from f2f.engines.converted_translation import convert, converted_folders, home, source_of
 from f2f.engines.ctranslate2_translation import FastTranslator
 from f2f.engines.machine_translation import Translator
 from f2f.engines.translation_models import FAMILIES, family_of, is_converted, local_folder
 from f2f.engines.translation_runtime import choose_runtime
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.languages import Language
+from f2f.models.registry import copies_of, find_model
 from f2f.stages.translate import plan
 
 pytest.importorskip("ctranslate2", reason="extra fast")
@@ -111,6 +112,27 @@ def test_a_model_is_converted_once_and_kept_in_8_bits(
     other = shutil.copytree(tiny["nllb"], tmp_path / tiny["nllb"].name)
     FastTranslator(FAMILIES["nllb"], str(other), (EN, HI), "cpu", told.append)
     assert len(told) == 2
+
+
+def test_a_copy_knows_what_it_was_made_from(
+    tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("F2F_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    name = "facebook/m2m100_418M"
+    snapshot = tmp_path / "hub" / "models--facebook--m2m100_418M" / "snapshots" / ("0" * 40)
+    shutil.copytree(tiny["m2m100"], snapshot)
+    FastTranslator(FAMILIES["m2m100"], name, (EN, HI), "cpu", lambda text: None)
+    _load(tiny, "marian")
+    [copy] = copies_of(find_model("m2m100_418M"))
+    assert copy.place.folder.name == copy.name == "m2m100_418M-000000000000-int8"
+    assert {source_of(place) for place in converted_folders()} == {name, str(tiny["marian"].resolve())}
+    found = copy.place.find()
+    assert found is not None and found.size_bytes == sum(
+        path.stat().st_size for path in copy.place.folder.iterdir()
+    )
+    copy.place.remove()
+    assert copies_of(find_model(name)) == [] and len(converted_folders()) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -19,6 +19,7 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("LIPSYNC_CORE_HOME", str(home / "lipsync_core"))
+    monkeypatch.setenv("F2F_HOME", str(home / "f2f"))
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "TORCH_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("COQUI_TOS_AGREED", raising=False)

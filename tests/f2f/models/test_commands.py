@@ -13,7 +13,7 @@ from mirror import CONTENT, Mirror, served
 from typer.testing import CliRunner
 
 from f2f import cli
-from f2f.engines import whisper_asr
+from f2f.engines import converted_translation, whisper_asr
 from f2f.engines.translation_models import FAMILIES, local_folder
 from f2f.errors import EngineUnavailableError
 from f2f.models.bringing import bring
@@ -91,6 +91,47 @@ def test_pull_verify_remove(mirror: Any) -> None:
     assert whisper_asr.weights_path("tiny") is None and local_folder(M2M, FAMILIES["m2m100"]) is None
     gone = f2f("models", "remove", "whisper-tiny")
     assert gone.exit_code == 3 and "not here: whisper-tiny" in gone.stderr
+
+
+def _make_copy(name: str, origin: str) -> Path:
+    """Write the files of a model that was converted for CTranslate2."""
+    folder = converted_translation.home() / f"{name}-0123456789ab-int8"
+    folder.mkdir(parents=True)
+    for file in ("config.json", "shared_vocabulary.json", "vocab.json"):
+        (folder / file).write_text("{}")
+    (folder / "model.bin").write_bytes(b"x" * 200_000)
+    (folder / "f2f_source.json").write_text(json.dumps({"model": origin}))
+    return folder
+
+
+def test_copies_for_ctranslate2_are_listed_and_go_with_their_model(mirror: Any, tmp_path: Path) -> None:
+    mirror("good")
+    assert f2f("models", "pull", "m2m100_418M", "whisper-tiny").exit_code == 0
+    copy, other = _make_copy("m2m100_418M", M2M), _make_copy("mine", "/my/nllb")
+    half_made = copy.with_name(f".{copy.name}.xyz")
+    half_made.mkdir()
+    [event] = events(f2f("models", "list", "--here", "--json"))
+    listed = {one["name"]: one for one in event["models"]}
+    assert half_made.name not in listed
+    assert listed[copy.name]["size_bytes"] == sum(file.stat().st_size for file in copy.iterdir())
+    assert (listed[copy.name]["licence"], listed[copy.name]["made_from"]) == ("MIT", M2M)
+    assert (listed[other.name]["licence"], listed[other.name]["engine"]) == ("that of /my/nllb", "m2m100")
+    assert copy.name in f2f("models", "list").stdout
+    assert f2f("models", "verify").exit_code == 0
+    packed = f2f("models", "export", tmp_path / "all.tar", "--json")
+    assert set(events(packed)[-1]["models"]) == {"m2m100_418M", "whisper-tiny"}
+    lone = f2f("models", "export", tmp_path / "copy.tar", copy.name)
+    assert lone.exit_code == 2 and "copies that are made anew" in lone.stderr
+
+    [removed] = events(f2f("models", "remove", "m2m100_418M", "--json"))
+    assert removed["copies"] == [copy.name] and removed["freed_bytes"] > 500_000
+    assert not copy.exists() and other.exists() and not list(copy.parent.glob("*.tmp"))
+    _make_copy("m2m100_418M", M2M)  # and without the model
+    removed = f2f("models", "remove", "m2m100_418M")
+    assert removed.exit_code == 0 and f"200 kB freed, with {copy.name}" in removed.stdout
+    removed = f2f("models", "remove", other.name)
+    assert removed.exit_code == 0 and not other.exists()
+    assert f2f("models", "remove", "m2m100_418M").exit_code == 3
 
 
 def test_json_lines_are_all_that_stdout_gets(mirror: Any) -> None:
