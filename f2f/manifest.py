@@ -111,6 +111,8 @@ class SegmentEntry(Result):
     """Other translations, best first."""
     problems: tuple[str, ...] = ()
     """Of the translation, one phrase each."""
+    by_context: bool = False
+    """Without the sentences before it, the model's choice would have been another wording."""
     confidence: float | None = None
     """Of the recogniser, 0…1; None where captions gave the text."""
     edited: tuple[str, ...] = ()
@@ -133,8 +135,6 @@ class VoicesEntry(Result):
 class SourceEntry(SourceVideo):
     """The input with its name."""
 
-    by_context: bool = False
-    """Without the sentences before it, the model's choice would have been another wording."""
     name: str
     language: str
 
@@ -248,6 +248,7 @@ def segment_entries(job: Job) -> list[SegmentEntry]:
             fit=placements.get(segment.id),
             alternatives=translated[segment.id].alternatives if segment.id in translated else (),
             problems=translated[segment.id].problems if segment.id in translated else (),
+            by_context=segment.id in translated and translated[segment.id].by_context,
             confidence=segment.confidence,
             edited=translated[segment.id].edited if segment.id in translated else (),
             native_rate=takes[segment.id].native_rate if segment.id in takes else 1.0,
@@ -270,4 +271,3 @@ def all_notices(job: Job) -> tuple[str, ...]:
     said = [line for line in dict.fromkeys(lines) if line not in warnings]
     # A choice says more than its engine: "a robotic voice (coqui: not installed)", "a robotic voice".
     return tuple(line for line in said if not any(other != line and other.startswith(line) for other in said))
-            by_context=segment.id in translated and translated[segment.id].by_context,
