@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from f2f.config import Config
 from f2f.errors import ConfigError
 
-_PATH_KEYS = {
+PATH_KEYS = {
     ("transcribe", "captions"),
     ("translate", "translation"),
     ("translate", "glossary"),
@@ -87,7 +87,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
             f"{path} must hold keys and values like 'profile: auto', not {type(values).__name__}"
         )
     values = {key: value for key, value in values.items() if value is not None}
-    for section, key in _PATH_KEYS:
+    for section, key in PATH_KEYS:
         inside = values.get(section)
         if isinstance(inside, dict) and isinstance(inside.get(key), str):
             inside[key] = str(path.parent / Path(inside[key]).expanduser())

@@ -130,16 +130,17 @@ class LineObserver:
 
 
 class JsonObserver:
-    """One JSON object per line and event, for programs."""
+    """One JSON object per line and event, for programs; each also holds ``fields``."""
 
-    def __init__(self, stream: IO[str] | None = None) -> None:
+    def __init__(self, stream: IO[str] | None = None, **fields: Any) -> None:
         self._stream = stream or sys.stdout
+        self._fields = fields
         self._targets: dict[str, str | None] = {}
         self._last_s: dict[str, float] = {}
 
     def emit(self, event: str, **values: Any) -> None:
         """Write one event."""
-        self._stream.write(json.dumps({"event": event, **values}, ensure_ascii=False) + "\n")
+        self._stream.write(json.dumps({"event": event, **self._fields, **values}, ensure_ascii=False) + "\n")
         self._stream.flush()
 
     def stage_started(self, stage: str, target_language: str | None) -> None:

@@ -54,12 +54,16 @@ class PreflightError(UsageError):
 
     Attributes:
         problems: one line for each problem, with its remedy.
+        is_passing: they are those of the moment, such as a full disk; the same request may do later.
     """
 
-    def __init__(self, problems: Sequence[str], *, exit_code: int = EXIT_USAGE) -> None:
+    def __init__(
+        self, problems: Sequence[str], *, exit_code: int = EXIT_USAGE, is_passing: bool = False
+    ) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
         self.exit_code = exit_code
+        self.is_passing = is_passing
 
 
 class StageError(F2FError):

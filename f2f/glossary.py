@@ -53,7 +53,7 @@ def read_glossary(path: Path) -> tuple[Term, ...]:
         text = path.read_text(encoding="utf-8-sig")
         rows = [
             (number, [" ".join(cell.split()) for cell in row])
-            for number, row in _number_rows(text)
+            for number, row in number_rows(text)
             if any(map(str.strip, row)) and not row[0].startswith("#")
         ]
     except UnicodeDecodeError as error:
@@ -163,7 +163,12 @@ def _is_whole(sentence: str, start: int, end: int) -> bool:
     return not any(unicodedata.category(character)[0] in "LMN" for character in around)
 
 
-def _number_rows(text: str) -> list[tuple[int, list[str]]]:
+def number_rows(text: str) -> list[tuple[int, list[str]]]:
+    """Return the rows of a CSV text with their line numbers; its first line tells what separates columns.
+
+    Raises:
+        csv.Error: a quote is not closed.
+    """
     first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(

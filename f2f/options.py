@@ -34,9 +34,6 @@ CONFIG_FLAGS = {
 def build_config(path: Path | None, flags: Mapping[str, Any], settings: Sequence[str] = ()) -> Config:
     """Return the configuration that a file and the command's flags describe.
 
-    A flag that names captions or a translation also chooses the engine that reads them, unless a flag
-    says otherwise.
-
     Args:
         path: YAML file, or None.
         flags: values by the names of ``CONFIG_FLAGS``; None where a flag was not given.
@@ -45,14 +42,24 @@ def build_config(path: Path | None, flags: Mapping[str, Any], settings: Sequence
     Raises:
         ConfigError: a key or a value is not allowed.
     """
+    return load_config(path, {**dict(map(_split_setting, settings)), **flag_settings(flags)})
+
+
+def flag_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of the configuration that flags set.
+
+    A flag that names captions or a translation also chooses the engine that reads them, unless a flag
+    says otherwise.
+
+    Args:
+        flags: values by the names of ``CONFIG_FLAGS``; None where a flag was not given.
+    """
     flags = dict(flags)
     if flags.get("captions") is not None and flags.get("asr") is None:
         flags["asr"] = "captions"
     if flags.get("translation") is not None and flags.get("mt") is None:
         flags["mt"] = "captions"
-    values = dict(map(_split_setting, settings))
-    values |= {CONFIG_FLAGS[name]: value for name, value in flags.items() if value is not None}
-    return load_config(path, values)
+    return {CONFIG_FLAGS[name]: value for name, value in flags.items() if value is not None}
 
 
 def repeat_command(request: Request, target: str) -> str:

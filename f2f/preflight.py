@@ -37,9 +37,10 @@ _SPARE_BYTES = 100 * 2**20
 
 @dataclass
 class Problems:
-    """Collects what is wrong; each line once, in order."""
+    """Collects what is wrong; each line once, in order. ``passing`` are lines of ``usage``."""
 
     usage: list[str] = field(default_factory=list)
+    passing: list[str] = field(default_factory=list)
     engines: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -56,6 +57,11 @@ class Problems:
         """Add one line about command, configuration or input."""
         self._add(self.usage, line)
 
+    def add_passing(self, line: str) -> None:
+        """Add one line about the state of this machine, which may be another one later."""
+        self._add(self.passing, line)
+        self.add(line)
+
     def _add(self, lines: list[str], text: str) -> None:
         lines += [line for line in text.splitlines() if line.strip() and line not in lines]
 
@@ -67,7 +73,8 @@ class Problems:
         """
         if self.usage or self.engines:
             code = EXIT_USAGE if self.usage else EXIT_ENGINE_MISSING
-            raise PreflightError([*self.usage, *self.engines], exit_code=code)
+            lines = [*self.usage, *self.engines]
+            raise PreflightError(lines, exit_code=code, is_passing=set(lines) == set(self.passing))
 
 
 def check(request: Request) -> str:
@@ -155,7 +162,7 @@ def _check_room(request: Request, info: MediaInfo, problems: Problems) -> None:
     for folder in dict.fromkeys((_existing(request.workspace_root), _existing(request.output_dir))):
         free = shutil.disk_usage(folder).free
         if free < needed:
-            problems.add(
+            problems.add_passing(
                 f"{folder} has {free / 1e9:.2f} GB free, about {needed / 1e9:.2f} GB are needed; make room "
                 "or choose other folders with -o DIR and --workdir DIR"
             )
@@ -177,7 +184,7 @@ def _check_outputs(request: Request, problems: Problems) -> None:
         if not existing.is_dir():
             problems.add(f"{what} folder {folder}: {existing} is a file; choose another folder")
         elif not os.access(existing, os.W_OK | os.X_OK):
-            problems.add(
+            problems.add_passing(
                 f"{what} folder {folder}: {existing} may not be written by this user; choose another"
             )
     if request.until is not None and not request.force:

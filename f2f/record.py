@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,22 @@ FOLDER_NAME = "requests"
 
 def write_record(request: Request) -> None:
     """Keep the request for each of its languages."""
+    values = request_values(request)
     for target in request.targets:
-        values = {
-            "source": str(request.source.resolve()),
-            "source_language": request.source_language,
-            "output_dir": str(request.output_dir.resolve()),
-            "workdir": None if request.workdir is None else str(request.workdir.resolve()),
-            "lipsync": request.lipsync,
-            "config": absolute_paths(request.config).model_dump(mode="json", exclude_defaults=True),
-        }
         path = request.workspace_root / FOLDER_NAME / f"{target}.json"
         write_atomically(path, json.dumps(values, ensure_ascii=False, indent=1))
+
+
+def request_values(request: Request) -> dict[str, Any]:
+    """Return a request as JSON values, every path absolute; languages, ``force`` and ``until`` are left out."""
+    return {
+        "source": str(request.source.absolute()),
+        "source_language": request.source_language,
+        "output_dir": str(request.output_dir.absolute()),
+        "workdir": None if request.workdir is None else str(request.workdir.resolve()),
+        "lipsync": request.lipsync,
+        "config": absolute_paths(request.config).model_dump(mode="json", exclude_defaults=True),
+    }
 
 
 def read_record(root: Path, target: str) -> Request | None:
@@ -41,21 +47,29 @@ def read_record(root: Path, target: str) -> Request | None:
     if not path.exists():
         return None
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        workdir = values["workdir"]
-        return Request(
-            source=Path(values["source"]),
-            targets=(target,),
-            source_language=values["source_language"],
-            output_dir=Path(values["output_dir"]),
-            workdir=None if workdir is None else Path(workdir),
-            config=Config.model_validate(values["config"]),
-            lipsync=bool(values["lipsync"]),
-        )
+        return request_from(json.loads(path.read_text(encoding="utf-8")), target)
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise UsageError(
             f"{path} cannot be used ({type(error).__name__}): give the whole f2f translate command again"
         ) from error
+
+
+def request_from(values: Mapping[str, Any], target: str) -> Request:
+    """Return the request for one language that ``request_values`` described.
+
+    Raises:
+        KeyError, TypeError, ValueError: it did not.
+    """
+    workdir = values["workdir"]
+    return Request(
+        source=Path(values["source"]),
+        targets=(target,),
+        source_language=values["source_language"],
+        output_dir=Path(values["output_dir"]),
+        workdir=None if workdir is None else Path(workdir),
+        config=Config.model_validate(values["config"]),
+        lipsync=bool(values["lipsync"]),
+    )
 
 
 def absolute_paths(section: Any) -> Any:

@@ -63,7 +63,7 @@ class Session:
         from f2f.checked import checked
         from f2f.runners import choose_runner
 
-        with self._observer() as observer:
+        with self.observer() as observer:
             ready = checked(request)  # before a runner shows it as a run of its own
             runner = choose_runner(runner_name, observer)
             outputs = runner.run(ready, observer)
@@ -77,7 +77,7 @@ class Session:
         """Take the edits of every language, then go on with each."""
         from f2f.review.resume import take_edits
 
-        with self._observer() as observer:
+        with self.observer() as observer:
             continuations = take_edits(asked, observer)
         for going_on in continuations:
             self.translate(going_on.request, runner_name)
@@ -94,7 +94,7 @@ class Session:
         """Do some segments again; a text or voice that cannot be used is forgotten again."""
         from f2f.review.redo import take_redo
 
-        with self._observer() as observer:
+        with self.observer() as observer:
             going_on = take_redo(manifest, redo, workdir, observer)
         try:
             self.translate(replace(going_on.request, force=force), runner_name)
@@ -129,7 +129,7 @@ class Session:
         """Make the sample lecture."""
         from f2f.sample import make_sample
 
-        with self._observer() as observer:
+        with self.observer() as observer:
             files = make_sample(path, force=force, observer=observer)
         for file in files:
             if self._json:
@@ -158,9 +158,13 @@ class Session:
         if self._json:
             self._json.emit(event, **values)
 
+    def say(self, text: str) -> None:
+        """Say something on the way to a person alone."""
+        self._errors.print(text, markup=False, soft_wrap=True)
+
     def note(self, text: str) -> None:
         """Say something on the way."""
-        self._errors.print(text, markup=False, soft_wrap=True)
+        self.say(text)
         self.emit("notice", text=text)
 
     def show(self, event: str, lines: Iterable[Table | str], **values: Any) -> None:
@@ -173,9 +177,10 @@ class Session:
                 self._out.print(line)
 
     @contextmanager
-    def _observer(self) -> Iterator[Observer]:
+    def observer(self, **fields: Any) -> Iterator[Observer]:
+        """Give what shows the stages of a run; every event for a program also holds ``fields``."""
         with console_observer(self._errors) as console:
-            yield Observers([console, self._json]) if self._json else console
+            yield Observers([console, JsonObserver(**fields)]) if self._json else console
 
     def _show_stopped(self, stopped: Stopped) -> None:
         if self._json:

@@ -34,10 +34,10 @@ def parameters_of(request: Request) -> dict[str, Any]:
         until=request.until,
     )
     return {
-        "source": str(request.source.resolve()),
+        "source": str(request.source.absolute()),
         "targets": list(request.targets),
         "source_language": request.source_language,
-        "output_dir": str(request.output_dir.resolve()),
+        "output_dir": str(request.output_dir.absolute()),
         "config": absolute_paths(request.config).model_dump(mode="json"),
         "options": options.model_dump(),
     }
@@ -61,7 +61,7 @@ def request_of(
     return build_request(
         Path(source),
         targets,
-        config=load_config(None, dict(_dotted(config or {}))),
+        config=load_config(None, dict(dotted(config or {}))),
         source_language=source_language,
         output_dir=Path(output_dir) if output_dir else None,
         workdir=Path(options.workdir) if options.workdir else None,
@@ -71,9 +71,10 @@ def request_of(
     )
 
 
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Give every value of nested mappings with its key, such as ``fit.max_tempo``."""
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{key}.")
+            yield from dotted(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value

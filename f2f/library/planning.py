@@ -66,8 +66,8 @@ def plan_lecture(lecture: Lecture, options: LibraryOptions, now: datetime) -> Pl
     """
     root = workspace_of(lecture, options)
     status = read_status(root)
-    size, mtime_ns = _stat(lecture.source)
-    own = own_subtitles(status)
+    size, mtime_ns = stat_file(lecture.source)
+    own = tuple(own_subtitles(status))
     settings = {target: hash_settings(lecture, options, target, own) for target in lecture.targets}
     todo: dict[str, Todo] = {}
     dues: list[datetime] = []
@@ -104,7 +104,7 @@ def hash_settings(
     mine = set(own)
     parts = {
         "config": _config_part(request.config),
-        "files": [[path.name, *_stat(path)] for path in _files(request)],
+        "files": [[path.name, *stat_file(path)] for path in _files(request)],
         "sidecars": [one for one in lecture.sidecars if one not in mine],
         "source_language": request.source_language,
         "lipsync": request.lipsync,
@@ -120,9 +120,12 @@ def own_subtitles(status: LectureStatus | None) -> Iterator[tuple[str, int, int]
             yield language.subtitles
 
 
-def fingerprint(plan: Plan, sha256: str) -> SourceFingerprint:
+def fingerprint(plan: Plan, sha256: str, duration_s: float | None = None) -> SourceFingerprint:
     """Return how the video of a plan was when it was planned."""
-    return SourceFingerprint(size=plan.size, mtime_ns=plan.mtime_ns, sha256=sha256)
+    known = plan.status.source if plan.status else None
+    if duration_s is None and known is not None and known.sha256 == sha256:
+        duration_s = known.duration_s
+    return SourceFingerprint(size=plan.size, mtime_ns=plan.mtime_ns, sha256=sha256, duration_s=duration_s)
 
 
 def _unchanged(
@@ -147,7 +150,8 @@ def _is_source(status: LectureStatus, language: LanguageStatus, size: int, mtime
     return (known.size, known.mtime_ns) == (size, mtime_ns) and language.source_sha256 == known.sha256
 
 
-def _stat(path: Path) -> tuple[int, int]:
+def stat_file(path: Path) -> tuple[int, int]:
+    """Return size and time stamp of a file, ``(-1, 0)`` of one that cannot be read."""
     try:
         status = path.stat()
     except OSError:

@@ -20,11 +20,19 @@ class _Record(BaseModel):
 
 
 class SourceFingerprint(_Record):
-    """By which a changed video is known; the hash is that of the last run."""
+    """By which a changed video is known.
+
+    Attributes:
+        size: bytes.
+        mtime_ns: time stamp.
+        sha256: as of the last run; empty if it could not be read.
+        duration_s: length, once a run has measured it.
+    """
 
     size: int
     mtime_ns: int
     sha256: str
+    duration_s: float | None = None
 
 
 class LanguageStatus(_Record):

@@ -1,0 +1,185 @@
+"""``f2f batch``: a whole library of lectures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from f2f.commands.review import Debug, Force, Json, Runner
+from f2f.session import Session
+
+if TYPE_CHECKING:
+    from f2f.library.lecture import Lecture, LibraryOptions, Refused
+    from f2f.library.summary import Row
+    from f2f.stage import Observer
+
+    Found = Callable[[], Iterable[Lecture | Refused]]
+
+EXIT_CODES = (
+    "Exit codes: 0 every lecture is done · 2 the command, its configuration or the list cannot be used, "
+    "nothing was done · 4 some lectures failed, were given up or refused: the table says why, the same "
+    "command goes on · 130 interrupted, the same command goes on"
+)
+
+
+def batch(  # noqa: PLR0913 - one parameter per option
+    library: Annotated[
+        Path, typer.Argument(metavar="LIBRARY", help="Folder of lectures, with all below it.")
+    ],
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", metavar="LANG", help="Target language; repeatable. A --list may say others."),
+    ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="LANG", help="Spoken language; found out if not given.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder that mirrors LIBRARY; else beside each lecture."
+        ),
+    ] = None,
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Only lectures whose path or file name fits; repeatable."),
+    ] = None,
+    list_: Annotated[
+        Path | None,
+        typer.Option(
+            "--list", metavar="FILE", help="CSV or YAML of lectures with languages, captions, voices …"
+        ),
+    ] = None,
+    glossary: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Terms to use in the whole library.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="YAML file, see configs/default.yaml.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration; repeatable."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="auto|embedded", help="embedded: only what is inside the packages.")
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="any|permissive", help="permissive: pass over non-commercial weights."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where networks run.")
+    ] = None,
+    consent: Annotated[
+        bool | None,
+        typer.Option(
+            "--i-have-consent", help="All speakers agree that their voices are cloned.", show_default=False
+        ),
+    ] = None,
+    no_lipsync: Annotated[bool, typer.Option("--no-lipsync", help="Dub only; leave the picture.")] = False,
+    attempts: Annotated[
+        int, typer.Option(metavar="N", min=1, help="What failed so often is left alone until it changes.")
+    ] = 3,
+    backoff: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="Wait before the second attempt; doubles after that."),
+    ] = 60.0,
+    retry_quarantined: Annotated[
+        bool, typer.Option("--retry-quarantined", help="Try again what was given up.")
+    ] = False,
+    runner: Runner = None,
+    force: Force = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Translate every lecture of a library; what is done stays, what changed is done again.
+
+    Several batches, also on other machines, may work on one library at once.
+    """
+    flags = {
+        "glossary": glossary, "profile": profile, "licence": licence, "device": device, "consent": consent,
+    }  # fmt: skip
+    with Session(json=json, debug=debug) as session:
+        from f2f.library.listing import LectureList
+        from f2f.library.options import build_library_options
+        from f2f.options import build_config
+
+        options = build_library_options(
+            library, to or [], config=build_config(config, flags, settings or ()), source_language=from_,
+            output_dir=output, patterns=tuple(pattern or ()), is_listed=list_ is not None,
+            lipsync=not no_lipsync, force=force, max_attempts=attempts, backoff_s=backoff,
+            retry_quarantined=retry_quarantined,
+        )  # fmt: skip
+        listed = None if list_ is None else LectureList(list_, options)
+        _run(session, options, listed, runner)
+
+
+def _run(session: Session, options: LibraryOptions, listed: Found | None, runner: str | None) -> None:
+    from f2f.library.batch import run_batch
+    from f2f.library.processing import BatchRun
+    from f2f.library.scanning import find_lectures
+    from f2f.library.summary import Summary
+    from f2f.library.tables import summary_lines, summary_table
+
+    summary, listener = Summary(), _Listener(session, options, listed)
+    lectures = find_lectures(options) if listed is None else listed()
+    try:
+        run_batch(BatchRun(options, listener, runner), lectures, summary)
+    finally:
+        listener.write_pages()
+        table = [summary_table(summary)] if summary.rows else []
+        code = summary.exit_code
+        session.show("library", [*table, *summary_lines(summary)], counts=summary.counts, exit_code=code)
+    raise typer.Exit(code)
+
+
+class _Listener:
+    """Shows a batch on the console and to programs, and keeps the library's own pages up to date."""
+
+    def __init__(self, session: Session, options: LibraryOptions, listed: Found | None) -> None:
+        from f2f.library.index_page import IndexKeeper
+
+        self._session, self._options, self._listed = session, options, listed
+        self._keeper = IndexKeeper(self.write_pages)
+
+    @contextmanager
+    def working(self, lecture: Lecture, targets: tuple[str, ...]) -> Iterator[Observer]:
+        """Say that work begins, and show its stages."""
+        from f2f.library.index_rows import visible
+
+        self._session.say(f"{visible(lecture.name)} → {', '.join(targets)}")
+        self._session.emit("lecture_started", lecture=lecture.name, target_languages=list(targets))
+        with self._session.observer(lecture=lecture.name) as observer:
+            yield observer
+
+    def row(self, row: Row) -> None:
+        """Tell what became of a language."""
+        from f2f.library.index_rows import visible
+
+        values = asdict(row)
+        self._session.emit("language", target_language=values.pop("target"), **values)
+        if row.state != "unchanged":
+            what = visible(row.lecture) + (f" → {row.target}" if row.target else "")
+            self._session.say(f"{what}: {row.state}" + (f": {visible(row.reason)}" if row.reason else ""))
+        if row.state in ("made", "failed", "quarantined"):
+            self._keeper.refresh()
+
+    def note(self, text: str) -> None:
+        """Tell a person something."""
+        self._session.note(text)
+
+    def write_pages(self) -> None:
+        """Write the index and the figures for Prometheus; a batch does not end because they cannot be."""
+        from f2f.library.index_page import write_index
+        from f2f.library.openmetrics import write_openmetrics
+
+        try:
+            counts = write_index(self._options, None if self._listed is None else self._listed())
+            lectures: dict[tuple[str, str], int] = {(code, state): n for (code, state), n in counts.items()}
+            write_openmetrics(self._options.output_dir, lectures)
+        except OSError as error:
+            self._session.note(f"the library's index cannot be written: {error}")

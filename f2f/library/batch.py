@@ -1,0 +1,66 @@
+"""The loop over a library: every lecture once, then what waits for its next attempt or for somebody else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from f2f.library.lecture import Lecture, Refused
+from f2f.library.planning import utc_now
+from f2f.library.processing import LOOK_AGAIN_S, BatchRun, process_lecture
+from f2f.library.summary import Row, Summary
+
+MAX_WAIT_S = 900.0
+
+
+def run_batch(
+    run: BatchRun, lectures: Iterable[Lecture | Refused], summary: Summary, max_wait_s: float = MAX_WAIT_S
+) -> None:
+    """Bring every lecture up to date; what fails never stops the others.
+
+    Args:
+        run: options and listener.
+        lectures: what was found, one at a time; nothing but what must be looked at again is kept.
+        summary: filled as the batch goes on.
+        max_wait_s: an attempt that is due later than this is left to the next batch.
+    """
+    left: list[tuple[Lecture, datetime]] = []
+    for found in lectures:
+        if isinstance(found, Refused):
+            _tell(run, summary, [Row(found.name, "", "refused", reason=found.reason)])
+        else:
+            left += _go_through(run, summary, found)
+    # What was given up was tried again once; that is enough.
+    run = replace(run, options=replace(run.options, retry_quarantined=False))
+    while left:
+        now = utc_now()
+        ready = [lecture for lecture, due in left if due <= now]
+        left = [(lecture, due) for lecture, due in left if due > now]
+        if not ready:
+            wait_s = min((due - now).total_seconds() for _, due in left)
+            if wait_s > max_wait_s:
+                return
+            time.sleep(min(wait_s, LOOK_AGAIN_S))
+        for lecture in ready:
+            left += _go_through(run, summary, lecture)
+
+
+def _go_through(run: BatchRun, summary: Summary, lecture: Lecture) -> list[tuple[Lecture, datetime]]:
+    """Bring one lecture up to date; return it with the time at which to look again, if there is one."""
+    try:
+        rows, due = process_lecture(lecture, run)
+    except Exception as error:  # noqa: BLE001 - one bad lecture must not stop the rest
+        from f2f.session import explain
+
+        reason = "; ".join(explain(error)[0])
+        rows, due = [Row(lecture.name, target, "failed", reason=reason) for target in lecture.targets], None
+    _tell(run, summary, rows)
+    return [] if due is None else [(lecture, due)]
+
+
+def _tell(run: BatchRun, summary: Summary, rows: Iterable[Row]) -> None:
+    for row in rows:
+        summary.add(row)
+        run.listener.row(row)
