@@ -121,6 +121,15 @@ class Config(_Section):
     profile: Literal["auto", "embedded"] = "auto"
     """``embedded`` uses only what is inside the installed packages: nothing is ever downloaded."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+class SlotsConfig(_Section):
+    """How many stages with networks run at once on this machine, over all runs."""
+
+    gpu: int = Field(default=1, ge=1, le=64)
+    """On graphics processors."""
+    cpu: int = Field(default=1, ge=1, le=64)
+    """On the processor, all of whose cores a network takes."""
+
+
     licence: Literal["any", "permissive"] = "any"
     """``permissive``: the automatic choice passes over weights whose licence forbids commercial use."""
     transcribe: TranscribeConfig = TranscribeConfig()
@@ -130,3 +139,4 @@ class Config(_Section):
     lipsync: LipsyncConfig = LipsyncConfig()
     mux: MuxConfig = MuxConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    slots: SlotsConfig = SlotsConfig()

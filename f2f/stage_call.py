@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from f2f.errors import F2FError, StageError
+from f2f.limits import Limits, hold_slot, slot_name
 from f2f.peak_memory import PeakMemory
 from f2f.results import Result
 from f2f.stage import Observer, StageContext
@@ -35,6 +36,7 @@ class StageCall(Generic[R]):
         workspace: where results are kept.
         observer: told of start, progress and end.
         device: resolved device for the context.
+        limits: what the work may take of this machine.
     """
 
     stage: str
@@ -47,6 +49,7 @@ class StageCall(Generic[R]):
     workspace: Workspace
     observer: Observer
     device: str = "cpu"
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def key(self) -> str:
@@ -71,6 +74,12 @@ class StageCall(Generic[R]):
                 self.observer.notice(notice)
             self.observer.stage_finished(self.stage, 0.0, reused=True)
             return found
+        slot = slot_name(self.stage, self.inputs.get("config", {}), self.device)
+        with hold_slot(self.limits, slot, self.description, self.observer.notice):
+            return self._make()
+
+    def _make(self) -> Stored[R]:
+        """Do the work and store its result."""
         started_s = time.monotonic()
         with self.workspace.begin(self.stage, self.key) as work:
             ears = _NoticeKeeper(self.observer)

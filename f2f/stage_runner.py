@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from f2f.choices import Pinned
+from f2f.limits import Limits
 from f2f.manifest import StageRecord
 from f2f.request import Request
 from f2f.run_results import StopRun
@@ -73,6 +74,7 @@ class StageRunner:
             workspace=self.workspace,
             observer=self.observer,
             device=self.device,
+            limits=Limits(self.request.config.slots),
         )
 
     def _execute(self, call: StageCall[R]) -> Stored[R]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 from f2f.engines.translation_models import Family, is_converted, local_folder
 from f2f.engines.translation_tokenizer import loading
 from f2f.errors import EngineUnavailableError
+from f2f.home import home_folder
 
 QUANTIZATION = "int8"
 _TOKENIZER_FILES = ("*.json", "*.spm", "*.model")
@@ -31,8 +31,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 def home() -> Path:
     """Return the folder in which converted models are kept."""
-    general = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("F2F_HOME") or Path(general) / "f2f").expanduser() / "ctranslate2"
+    return home_folder() / "ctranslate2"
 
 
 def bring_converted(family: Family, model: str, tell: Callable[[str], None]) -> Path:

@@ -23,7 +23,7 @@ from f2f.stage_call import stage_version
 Todo = Literal["new", "changed", "retry", "waiting", "quarantined", "done"]
 
 # Where it runs, and what the library itself keeps, do not shape an output.
-_SHAPELESS_KEYS = ("device", "synthesize.library_voices")
+_SHAPELESS_KEYS = ("device", "synthesize.library_voices", "slots.", "deadlines.")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _files(request: Request) -> list[Path]:
     return [
         value
         for key, value in sorted(_dotted(request.config))
-        if isinstance(value, Path) and key not in _SHAPELESS_KEYS
+        if isinstance(value, Path) and not key.startswith(_SHAPELESS_KEYS)
     ]
 
 
@@ -172,7 +172,7 @@ def _config_part(config: Config) -> str:
     values = {
         key: value
         for key, value in _dotted(config)
-        if not isinstance(value, Path) and key not in _SHAPELESS_KEYS
+        if not isinstance(value, Path) and not key.startswith(_SHAPELESS_KEYS)
     }
     return json.dumps(values, sort_keys=True, ensure_ascii=False)
 
