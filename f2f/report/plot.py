@@ -38,7 +38,7 @@ def plot_lse_distance(
     values = [value for line in lines for value in line.curve.lse_d]
     if not values or duration_s <= 0:
         return ""
-    scale = _Scale(duration_s, *_value_range(values))
+    scale = _Scale(duration_s, *value_range(values))
     parts = [*_shades(scale, faceless), *_axes(scale), *(_polylines(scale, line) for line in lines)]
     description = escape(f"Lip-sync error distance over time, {' and '.join(line.label for line in lines)}")
     return (
@@ -73,13 +73,17 @@ class _Scale:
         return round(_HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM), 1)
 
 
-def _value_range(values: Sequence[float]) -> tuple[float, float]:
-    step = _value_step(max(values) - min(values))
-    low, high = math.floor(min(values) / step) * step, math.ceil(max(values) / step) * step
-    return low, high if high > low else low + step
+def value_range(values: Sequence[float]) -> tuple[float, float]:
+    """Return where an axis that shows all values begins and ends, both on grid lines."""
+    low, high = min(values), max(values)
+    for _ in range(3):  # a wider axis may want wider steps
+        step = value_step(high - low)
+        low = math.floor(low / step + 1e-9) * step
+        high = max(math.ceil(high / step - 1e-9) * step, low + step)
+    return low, high
 
 
-def _value_step(spread: float) -> float:
+def value_step(spread: float) -> float:
     """Return 1, 2 or 5 times a power of ten that divides ``spread`` into about five parts."""
     rough = max(spread, 1e-3) / 5
     power = float(10 ** math.floor(math.log10(rough)))
@@ -89,7 +93,7 @@ def _value_step(spread: float) -> float:
 def _axes(scale: _Scale) -> list[str]:
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     parts: list[str] = []
-    step = _value_step(scale.high - scale.low)
+    step = value_step(scale.high - scale.low)
     digits = max(0, -math.floor(math.log10(step)))
     for k in range(round((scale.high - scale.low) / step) + 1):
         value = scale.low + k * step
