@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from f2f.languages import parse_language
 from f2f.licences_used import LicenceEntry, commercial_words, licences_used
 from f2f.manifest import Job, Manifest, SegmentEntry, StageRecord, build_manifest
 from f2f.report.pictures import PicturePair
 from f2f.report.plot import Line, clock, plot_lse_distance
+from f2f.report.templates import read_style, render_template
 from f2f.results import FaceStretch, LipSyncScore, SoundMix
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 _MIN_FACELESS_S = 0.5  # a shorter gap is a blink of the detector, not a slide
 
@@ -67,9 +63,15 @@ def render_page(job: Job, pairs: Sequence[PicturePair]) -> str:
         "reasons": _missing_reasons(manifest),
         "engines": engine_rows(job),
         "commercial": commercial_words(manifest.licences),
-        "style": (resources.files("f2f.report") / "style.css").read_text(encoding="utf-8"),
+        "style": read_style("style.css"),
     }
-    return _environment().get_template("page.html.j2").render(values)
+    filters: dict[str, Callable[..., Any]] = {
+        "clock": clock,
+        "signed": signed,
+        "size": size_words,
+        "tempo": tempo_words,
+    }
+    return render_template("page.html.j2", values, filters)
 
 
 def summary_tiles(manifest: Manifest) -> list[Tile]:
@@ -153,21 +155,6 @@ def size_words(n_bytes: int) -> str:
             return f"{n_bytes:.0f} B" if unit == "B" else f"{n_bytes:.1f} {unit}"
         n_bytes /= 1000  # type: ignore[assignment]
     return f"{n_bytes:.1f} GB"
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("f2f", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(clock=clock, signed=signed, size=size_words, tempo=tempo_words)
-    return environment
 
 
 def _span(stretch: FaceStretch, frames_per_s: float) -> tuple[float, float]:
