@@ -130,6 +130,23 @@ class SlotsConfig(_Section):
     """On the processor, all of whose cores a network takes."""
 
 
+class DeadlinesConfig(_Section):
+    """When a stage counts as hung and is ended. Factors are relative to the length of the video."""
+
+    idle_s: float = Field(default=1800.0, gt=0)
+    """So long without new progress, or ``idle_factor`` times the video, whichever is longer."""
+    idle_factor: float = Field(default=4.0, ge=0)
+    total_s: float = Field(default=21600.0, gt=0)
+    """So long in all, or ``total_factor`` times the video, whichever is longer."""
+    total_factor: float = Field(default=60.0, ge=0)
+
+
+class Config(_Section):
+    """Everything that shapes a run; see ``configs/default.yaml`` for every key with a comment."""
+
+    profile: Literal["auto", "embedded"] = "auto"
+    """``embedded`` uses only what is inside the installed packages: nothing is ever downloaded."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     licence: Literal["any", "permissive"] = "any"
     """``permissive``: the automatic choice passes over weights whose licence forbids commercial use."""
     transcribe: TranscribeConfig = TranscribeConfig()
@@ -140,3 +157,4 @@ class SlotsConfig(_Section):
     mux: MuxConfig = MuxConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     slots: SlotsConfig = SlotsConfig()
+    deadlines: DeadlinesConfig = DeadlinesConfig()

@@ -113,6 +113,18 @@ def _machine(request: Request) -> Iterator[Finding]:
     yield Finding("machine", "python", True, f"{platform.python_version()} on {platform.platform()}")
     yield _try("machine", "device", lambda: _device(request.config.device))
     yield _try("machine", "ffmpeg", _ffmpeg)
+    yield _memory()
+
+
+def _memory() -> Finding:
+    from f2f.memory import available_memory
+
+    left = available_memory()
+    if left is None:
+        words = "what is left is not known on this system, so that no stage is refused for want of it"
+    else:
+        words = f"{left.mib:,.0f} MiB can be had, and {left.swap_mib:,.0f} MiB of swap"
+    return Finding("machine", "memory", left is not None, words)
 
 
 def _device(choice: str) -> str:

@@ -60,13 +60,26 @@ class PeakMemory:
         own = _sizes_kib(os.getpid())
         if own is None:
             return
-        total_kib = own.get("VmRSS", 0)
-        for number in _programs_below(os.getpid()):
-            sizes = _sizes_kib(number) or {}
-            total_kib += sizes.get("RssAnon", 0) + sizes.get("RssShmem", 0)
+        total_kib = _total_kib(own)
         if own.get("VmHWM", 0) > self._high_water_kib:
             total_kib = max(total_kib, own["VmHWM"])
         self.peak_mib = max(self.peak_mib or 0.0, total_kib / 1024)
+
+
+def used_mib() -> float | None:
+    """Return what this process and the programs it started take now; None where it cannot be measured."""
+    own = _sizes_kib(os.getpid())
+    return None if own is None else _total_kib(own) / 1024
+
+
+def _total_kib(own: dict[str, int]) -> int:
+    """Return the memory of this process, whose sizes are given, and of the programs below it."""
+    total_kib = own.get("VmRSS", 0)
+    for number in processes_below(os.getpid()):
+        if not _is_mere_fork(number):
+            sizes = _sizes_kib(number) or {}
+            total_kib += sizes.get("RssAnon", 0) + sizes.get("RssShmem", 0)
+    return total_kib
 
 
 def _sizes_kib(number: int) -> dict[str, int] | None:
@@ -83,8 +96,8 @@ def _sizes_kib(number: int) -> dict[str, int] | None:
     return sizes
 
 
-def _programs_below(number: int) -> Iterator[int]:
-    """Yield the processes below ``number`` that run a program; those that end meanwhile are left out."""
+def processes_below(number: int) -> Iterator[int]:
+    """Yield the processes that ``number`` and those below it started, without those that end meanwhile."""
     try:
         tasks = list((_PROC / str(number) / "task").iterdir())
     except OSError:
@@ -95,9 +108,8 @@ def _programs_below(number: int) -> Iterator[int]:
         except OSError:
             continue
         for child in map(int, children):
-            if not _is_mere_fork(child):
-                yield child
-            yield from _programs_below(child)
+            yield child
+            yield from processes_below(child)
 
 
 def _is_mere_fork(number: int) -> bool:

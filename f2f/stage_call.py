@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from f2f.errors import F2FError, StageError
-from f2f.limits import Limits, hold_slot, slot_name
+from f2f.limits import Limits, Needs, have_room
+from f2f.memory import keep_demand
 from f2f.peak_memory import PeakMemory
 from f2f.results import Result
 from f2f.stage import Observer, StageContext
+from f2f.watchdog import Watchdog, deadline_for
 from f2f.workspace import Stored, Workspace, make_key
 
 R = TypeVar("R", bound=Result)
@@ -74,22 +76,25 @@ class StageCall(Generic[R]):
                 self.observer.notice(notice)
             self.observer.stage_finished(self.stage, 0.0, reused=True)
             return found
-        slot = slot_name(self.stage, self.inputs.get("config", {}), self.device)
-        with hold_slot(self.limits, slot, self.description, self.observer.notice):
-            return self._make()
+        needs = Needs(self.stage, self.inputs.get("config", {}), self.device, self.description)
+        with have_room(needs, self.limits, self.observer.notice):
+            return self._make(needs)
 
-    def _make(self) -> Stored[R]:
+    def _make(self, needs: Needs) -> Stored[R]:
         """Do the work and store its result."""
         started_s = time.monotonic()
         with self.workspace.begin(self.stage, self.key) as work:
-            ears = _NoticeKeeper(self.observer)
-            with PeakMemory() as memory:
+            deadline = deadline_for(self.limits.deadlines, self.limits.duration_s)
+            watchdog = Watchdog(self.stage, deadline, self.observer.notice)
+            ears = _NoticeKeeper(self.observer, watchdog)
+            with watchdog, PeakMemory() as memory:
                 result = self._run(StageContext(self.stage, work.folder, self.device, ears))
             seconds = time.monotonic() - started_s
             stored = self.workspace.commit(
                 work, result, version=self.version, seconds=seconds, notices=ears.notices,
                 peak_memory_mib=memory.peak_mib,
             )  # fmt: skip
+        keep_demand(needs.demand_key(self.limits), memory.peak_mib)
         self.observer.stage_finished(self.stage, seconds, reused=False)
         return stored
 
@@ -130,12 +135,14 @@ class _NoticeKeeper:
     """Passes everything on and keeps the notices, so that a reused result can repeat them."""
 
     observer: Observer
+    watchdog: Watchdog
     notices: list[str] = field(default_factory=list)
 
     def stage_started(self, stage: str, target_language: str | None) -> None:
         self.observer.stage_started(stage, target_language)
 
     def stage_progress(self, stage: str, done: float, total: float | None, unit: str) -> None:
+        self.watchdog.saw(done, total, unit)
         self.observer.stage_progress(stage, done, total, unit)
 
     def stage_finished(self, stage: str, seconds: float, *, reused: bool) -> None:

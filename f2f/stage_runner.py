@@ -10,6 +10,7 @@ from f2f.choices import Pinned
 from f2f.limits import Limits
 from f2f.manifest import StageRecord
 from f2f.request import Request
+from f2f.results import SourceVideo
 from f2f.run_results import StopRun
 from f2f.stage import Observer, StageContext
 from f2f.stage_call import Execute, R, StageCall, stage_version
@@ -31,6 +32,7 @@ class StageRunner:
         notices: everything a person was told, with the target language it concerns.
         records: every stage as it went.
         duration_s: of the source, once it was probed.
+        n_pixels: of its pictures, once it was probed.
     """
 
     request: Request
@@ -41,6 +43,7 @@ class StageRunner:
     notices: list[tuple[str | None, str]] = field(default_factory=list)
     records: dict[tuple[str, str | None], StageRecord] = field(default_factory=dict)
     duration_s: float | None = None
+    n_pixels: int = 0
 
     def _run(
         self,
@@ -62,7 +65,7 @@ class StageRunner:
         work: Callable[[StageContext], R],
     ) -> StageCall[R]:
         """Bind one stage to its inputs."""
-        name = self.request.source.stem
+        name, config = self.request.source.stem, self.request.config
         return StageCall(
             stage=stage,
             target_language=target,
@@ -74,11 +77,13 @@ class StageRunner:
             workspace=self.workspace,
             observer=self.observer,
             device=self.device,
-            limits=Limits(self.request.config.slots),
+            limits=Limits(config.slots, config.deadlines, self.duration_s, self.n_pixels),
         )
 
     def _execute(self, call: StageCall[R]) -> Stored[R]:
         stored = self.execute(call)
+        if isinstance(stored.result, SourceVideo):
+            self.n_pixels = stored.result.width * stored.result.height
         self.notices += [(call.target_language, notice) for notice in stored.notices]
         self.records[call.stage, call.target_language] = StageRecord.of(stored)
         return stored

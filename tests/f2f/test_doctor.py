@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from f2f import cli
 from f2f.config import Config
 from f2f.doctor import Examination, Finding, examine
+from f2f.memory import available_memory
 from f2f.request import Request
 
 
@@ -48,6 +49,24 @@ def test_machine_and_engines_are_found() -> None:
     assert finding(found, "lipsync", "embedded").ready
     assert not finding(found, "translate", "nllb").ready
     assert found.chosen == ()
+
+
+@pytest.mark.parametrize(
+    ("meminfo", "ready", "words"),
+    [
+        ("MemAvailable: 2048000 kB\nSwapFree: 0 kB\n", True, "2,000 MiB can be had, and 0 MiB of swap"),
+        (None, False, "what is left is not known on this system"),
+    ],
+)
+def test_memory_is_what_the_kernel_says_or_said_not_to_be_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meminfo: str | None, ready: bool, words: str
+) -> None:
+    if meminfo is not None:
+        (tmp_path / "meminfo").write_text(meminfo)
+    left = available_memory(tmp_path)
+    monkeypatch.setattr("f2f.memory.available_memory", lambda: left)
+    found = finding(examine(Request(Path("lecture.mp4"), ())), "machine", "memory")
+    assert found.ready is ready and words in found.words
 
 
 def test_a_missing_ffmpeg_is_a_finding_not_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
