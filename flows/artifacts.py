@@ -6,12 +6,14 @@ The builders turn a manifest into plain tables and markdown; only ``publish`` ta
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
-from f2f.manifest import Manifest, SegmentEntry
+from f2f.manifest import Manifest, SegmentEntry, StageRecord
 from f2f.report.moments import picture_time_s
+from f2f.report.plot import Line, plot_lse_distance, stand_alone
 from f2f.request import Outputs
 from f2f.results import LipSyncScore, VideoScore
 from flows.names import artifact_key
@@ -59,6 +61,7 @@ def _segment_row(entry: SegmentEntry, source: str, target: str) -> Row:
         "end": clock(entry.source_end_s),
         f"source ({source})": entry.source_text,
         f"target ({target})": entry.target_text,
+        "edited": ", ".join(entry.edited),
         "spoken": f"{clock(fit.start_s)}–{clock(fit.end_s)}" if fit else "not spoken",
         "tempo": f"{fit.tempo:.2f}×" if fit else "",
         "fit": fit.decision if fit else "",
@@ -122,7 +125,8 @@ def picture_markdown(jpeg: bytes, manifest: Manifest, time_s: float) -> str:
     data = base64.b64encode(jpeg).decode("ascii")
     return (
         f"Left: source. Right: synthetic result in {manifest.output.language}, at {clock(time_s)}.\n\n"
-        f"![{manifest.source.name} before and after](data:image/jpeg;base64,{data})\n\n{manifest.statement}\n"
+        f"![{plain(manifest.source.name)} before and after](data:image/jpeg;base64,{data})\n\n"
+        f"{manifest.statement}\n"
     )
 
 
@@ -130,14 +134,74 @@ def files_markdown(outputs: Outputs) -> str:
     """Return where the report and the other outputs lie. Browsers open file links only when pasted."""
     rows = [("report", outputs.report), ("video", outputs.video)]
     rows += [("subtitles", outputs.subtitles), ("manifest", outputs.manifest)]
-    lines = [f"- {what}: [{path.name}]({path.resolve().as_uri()}) `{path.resolve()}`" for what, path in rows]
+    lines = [
+        f"- {what}: [{plain(path.name)}]({path.resolve().as_uri()}) {code(str(path.resolve()))}"
+        for what, path in rows
+    ]
     return "\n".join(lines) + "\n\nOpen the report by pasting its path into the browser.\n"
 
 
 def notices_markdown(manifest: Manifest) -> str | None:
-    """Return everything a person must know of this result, or None if there is nothing."""
-    lines = [f"- {line}" for line in dict.fromkeys((*manifest.notices, *manifest.warnings))]
-    return "\n".join(lines) + "\n" if lines else None
+    """Return everything a person must know of this result, warnings first, or None if there is nothing."""
+    parts = []
+    for title, lines in (("Look at this", manifest.warnings), ("Good to know", manifest.notices)):
+        if lines:
+            parts.append(f"### {title}\n\n" + "".join(f"- {plain(line)}\n" for line in dict.fromkeys(lines)))
+    return "\n".join(parts) or None
+
+
+def stage_table(manifest: Manifest) -> TableArtifact:
+    """Return one row per stage: what did its work, how long it took, how much memory."""
+    records = manifest.stages
+    rows = [_stage_row(record) for record in records]
+    total_s = sum(record.seconds for record in records if not record.reused)
+    share = total_s / manifest.source.duration_s
+    return {
+        "table": rows,
+        "description": f"{total_s:.1f} s of work for {clock(manifest.source.duration_s)} of video "
+        f"({share:.2f} × real time); reused stages show what they once took",
+    }
+
+
+def _stage_row(record: StageRecord) -> Row:
+    engine, memory = record.engine, record.peak_memory_mib
+    return {
+        "stage": record.stage,
+        "engine": f"{engine.name} {engine.detail}".strip() if engine else "",
+        "seconds": f"{record.seconds:.1f}",
+        "× real time": "" if record.real_time_factor is None else f"{record.real_time_factor:.3f}",
+        "peak memory": "" if memory is None else f"{memory:.0f} MiB",
+        "reused": "reused" if record.reused else "",
+    }
+
+
+def plot_markdown(manifest: Manifest) -> str | None:
+    """Return a page with the plot of lip-sync error over time inside it, None if nothing was measured."""
+    metrics = manifest.metrics
+    lines = [
+        Line("source", "source", metrics.source.curve),
+        Line("output", "output", metrics.output.curve),
+    ]
+    svg = plot_lse_distance(lines, (), manifest.output.duration_s)
+    if not svg:
+        return None
+    data = base64.b64encode(stand_alone(svg).encode()).decode("ascii")
+    return (
+        "LSE-D over time: source in brown, output in green, lower is better.\n\n"
+        f"![Lip-sync error over time](data:image/svg+xml;base64,{data})\n"
+    )
+
+
+def code(text: str) -> str:
+    """Return ``text`` as markdown to copy from, whatever backticks it holds."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def plain(text: str) -> str:
+    """Return ``text`` so that a page of markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", " ".join(text.split()))
 
 
 def publish(source: Path, outputs: Outputs) -> None:
@@ -158,5 +222,8 @@ def publish(source: Path, outputs: Outputs) -> None:
     )
     create_table_artifact(**segment_table(manifest), key=key("segments"))
     create_table_artifact(**score_table(manifest), key=key("lip-sync-error"))
+    if plot := plot_markdown(manifest):
+        create_markdown_artifact(plot, key=key("lip-sync-plot"), description="Lip-sync error over time")
+    create_table_artifact(**stage_table(manifest), key=key("stages"))
     if notices := notices_markdown(manifest):
         create_markdown_artifact(notices, key=key("notices"), description="Notices and warnings")

@@ -12,8 +12,10 @@ MAX_SLUG_LENGTH = 60
 
 
 def run_name(source: str | Path, targets: Sequence[str]) -> str:
-    """Return ``lecture-to-hi``, or ``lecture-to-hi-es`` for several languages."""
-    return "-".join([Path(source).stem, "to", *targets])
+    """Return ``lecture → hi, es``; a relative ``source`` keeps its folder, ``physics/lecture → hi``."""
+    path = Path(source)
+    lecture = path.stem if path.is_absolute() else path.with_suffix("").as_posix()
+    return f"{lecture} → {', '.join(targets)}"
 
 
 def task_run_name(stage: str, target_language: str | None) -> str:
@@ -21,10 +23,10 @@ def task_run_name(stage: str, target_language: str | None) -> str:
     return f"{stage} → {target_language}" if target_language else stage
 
 
-def run_tags(source: str | Path, targets: Sequence[str]) -> list[str]:
-    """Return the languages, ``f2f`` and the name of the folder that holds the lecture."""
-    folder = Path(source).resolve().parent.name
-    return sorted({"f2f", *targets, *([folder] if folder else [])})
+def run_tags(source: str | Path, targets: Sequence[str], library: str | Path | None = None) -> list[str]:
+    """Return the languages, ``f2f``, and the names of the library and of the lecture's folder."""
+    folders = [Path(source).resolve().parent, *([] if library is None else [Path(library).resolve()])]
+    return sorted({"f2f", *targets, *(folder.name for folder in folders if folder.name)})
 
 
 def slug(text: str) -> str:

@@ -28,6 +28,7 @@ from f2f.outputs import placed_outputs
 from f2f.request import Outcome, Request
 from f2f.stage import Observer, SilentObserver
 from flows import artifacts
+from flows.endings import failure_line
 from flows.environment import LOGGERS
 from flows.names import run_name, run_tags
 from flows.observer import PrefectObserver
@@ -94,7 +95,7 @@ def translate_video(
         return Cancelled(message="Interrupted; the same command resumes")
     except (F2FError, LipSyncError) as error:
         handover.failure = error
-        return Failed(message=one_line(error), data=error)
+        return Failed(message=failure_line(error), data=error)
     except ServerLostError:
         raise
     except Exception as error:

@@ -14,6 +14,11 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 14, 14, 46
 _MAX_POINTS = 400  # a curve of an hour is averaged into so many bins
 _GAP_S = 0.5  # windows further apart than this belong to different face stretches
 _STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+_OWN_STYLE = (
+    "text{fill:#5c626d;font:12px sans-serif}.grid{stroke:#e2dfd9}.axis,.tick{stroke:#5c626d}"
+    "polyline{fill:none;stroke-width:2}.source{stroke:#8a5a00}.output{stroke:#0b6e69}"
+    ".dot.source{fill:#8a5a00}.dot.output{fill:#0b6e69}.faceless{fill:#d9d4ca;opacity:.45}"
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,13 @@ def plot_lse_distance(
         + "".join(parts)
         + "</svg>"
     )
+
+
+def stand_alone(svg: str) -> str:
+    """Return a plot with colours of its own, for where there is no style sheet; its paper is white."""
+    return svg.replace(
+        '<svg class="plot"', f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}"', 1
+    ).replace(">", f"><style>{_OWN_STYLE}</style><rect width='{_WIDTH}' height='{_HEIGHT}' fill='#fff'/>", 1)
 
 
 def clock(time_s: float, *, tenths: bool = False) -> str:

@@ -6,8 +6,9 @@ from flows.names import MAX_SLUG_LENGTH, artifact_key, run_name, run_tags, slug,
 
 
 def test_runs_are_named_after_lecture_and_languages() -> None:
-    assert run_name("/data/lecture.mp4", ["hi"]) == "lecture-to-hi"
-    assert run_name(Path("lecture.mp4"), ["hi", "es"]) == "lecture-to-hi-es"
+    assert run_name("/data/lecture.mp4", ["hi"]) == "lecture → hi"
+    assert run_name(Path("lecture.mp4"), ["hi", "es"]) == "lecture → hi, es"
+    assert run_name("physics/01 Forces v1.2.mp4", ["hi"]) == "physics/01 Forces v1.2 → hi"
 
 
 def test_tasks_are_named_after_stage_and_language() -> None:
@@ -18,6 +19,9 @@ def test_tasks_are_named_after_stage_and_language() -> None:
 def test_tags_hold_languages_and_the_library_folder(tmp_path: Path) -> None:
     folder = tmp_path / "physics"
     assert run_tags(folder / "lecture.mp4", ["hi", "es"]) == ["es", "f2f", "hi", "physics"]
+    assert run_tags(folder / "lecture.mp4", ["hi"], tmp_path) == sorted(
+        ["f2f", "hi", "physics", tmp_path.name]
+    )
 
 
 @pytest.mark.parametrize(

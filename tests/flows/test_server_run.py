@@ -157,7 +157,7 @@ def test_a_translation_shows_in_prefect(server: Server, tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     assert f"http://127.0.0.1:{server.port}/runs/flow-run/" in first.stdout + first.stderr
     [run] = server.runs(source)
-    assert (run["name"], run["state_type"]) == ("lecture-to-hi", "COMPLETED")
+    assert (run["name"], run["state_type"]) == ("lecture → hi", "COMPLETED")
     assert run["state"]["message"] == "lecture.hi.mp4"
     assert set(run["tags"]) == {"f2f", "hi", "physics"}
     assert run["parameters"]["config"]["profile"] == "embedded"
@@ -219,7 +219,7 @@ def test_what_passes_is_tried_again_and_long_stages_show_progress(
     assert said["videos"] == [str(tmp_path / f"Lecture 1.{target}.mp4") for target in ("hi", "es")]
     assert any("trying again in 2 s" in event[1] for event in said["events"] if event[0] == "notice")
     [run] = server.runs(tmp_path / "Lecture 1.mp4")
-    assert run["name"] == "Lecture 1-to-hi-es"
+    assert run["name"] == "Lecture 1 → hi, es"
     tasks, artifacts = server.tasks(run), server.artifacts(run)
     assert tasks["lipsync → hi"]["run_count"] == 2
     assert tasks["lipsync → es"]["run_count"] == 1

@@ -1,0 +1,17 @@
+"""What a run that failed says of itself, in one line: what happened, and what to do."""
+
+from __future__ import annotations
+
+from f2f.errors import EngineUnavailableError, UsageError
+from f2f.session import RESUME
+from flows.stage_tasks import one_line
+
+
+def failure_line(error: BaseException) -> str:
+    """Return an error in one line that ends in a remedy.
+
+    What is wrong with the input, an option or an engine says so itself; after a failed stage the remedy is
+    to go on.
+    """
+    line = one_line(error)
+    return line if isinstance(error, (UsageError, EngineUnavailableError)) else f"{line}; {RESUME}"
