@@ -128,7 +128,7 @@ class Watchdog:
                 return
             self._reason = reason
         _kill(number for number in processes_below(os.getpid()) if number not in self._older)
-        if self._done.wait(GRACE_S):
+        if self._done.wait(min(GRACE_S, self._deadline.idle_s)):
             return
         # In a thread of its own: an observer may hang as well.
         teller = threading.Thread(target=self._tell, args=(reason,), daemon=True)
