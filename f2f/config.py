@@ -22,8 +22,8 @@ class TranscribeConfig(_Section):
     """Caption file in the source language."""
     speakers: Annotated[int, Field(ge=1, le=20)] | Literal["auto"] = "auto"
     """How many people speak; ``auto`` finds out, or takes the voice tags of captions."""
-    diarizer: Literal["auto", "pyannote", "clusters"] = "auto"
-    """What tells speakers apart; ``auto`` takes pyannote.audio where it is ready, else the sound alone."""
+    diarizer: Literal["auto", "pyannote", "embeddings", "clusters"] = "auto"
+    """What tells speakers apart; ``auto`` takes the first of these that is ready."""
 
 
 class TranslateConfig(_Section):

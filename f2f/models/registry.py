@@ -20,7 +20,7 @@ from f2f.models.hub import TRANSFORMERS_WEIGHTS, HubRepository
 from f2f.models.licences import commercial_use
 from f2f.models.packaged import EmbeddedFile, PackageFiles
 from f2f.models.places import OneFile, Place
-from f2f.speakers import pyannote_turns
+from f2f.speakers import pyannote_turns, voice_encoder
 from lipsync_core.weights import REGISTRY, Weights, cache_folder
 from lipsync_core.weights.lookup import torch_hub_folder
 
@@ -97,6 +97,7 @@ def all_models() -> list[Model]:
     """
     return [
         *_whisper(), *_faster_whisper(), _sphinx(), _silero(), _pyannote(),
+        _voice_encoder(),
         *map(_translation, ("nllb", "m2m100")), *map(_marian, _here("Helsinki-NLP--", _MARIAN)),
         *map(_converted, converted_folders()),
         _xtts(), *map(_mms, _here("facebook--", _MMS)), _espeak(),
@@ -268,6 +269,14 @@ def _pyannote() -> Model:
         pyannote_turns.MODEL.partition("/")[2], "transcribe", "pyannote", pyannote_turns.LICENCE, place,
         note="tells speakers apart; accept its conditions on the hub and run hf auth login first",
         package="pyannote.audio",
+    )  # fmt: skip
+
+
+def _voice_encoder() -> Model:
+    place = _package(voice_encoder.DISTRIBUTION, "resemblyzer/pretrained.pt")
+    return Model(
+        "resemblyzer-ge2e", "transcribe", "embeddings", voice_encoder.LICENCE, place,
+        note="tells speakers apart, knows them again",
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Who speaks when: one interface over all engines that tell speakers apart.
 
 Voice tags in captions come first and need no engine. Without them pyannote.audio, where it is installed and
-its weights are here; else clustering of the sound alone, which needs nothing and is said to be the lesser.
+its weights are here; else embeddings of voices, where the package with the weights is installed; else
+clustering of the sound alone, which needs nothing and is said to be the lesser.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from f2f.config import TranscribeConfig
 from f2f.cues import Cue
 from f2f.engines.status import EngineStatus, require_ready
 from f2f.results import Component, EngineInfo
-from f2f.speakers import pyannote_turns
+from f2f.speakers import pyannote_turns, voice_encoder
 from f2f.speakers.turns import Turn, label_words, speaker_at, speaker_name
 
 if TYPE_CHECKING:
@@ -35,14 +36,16 @@ __all__ = [
 _CLUSTERS_NOTICE = (
     "{n} speakers were told apart by timbre alone, without a trained network: on clean clips of two to five "
     "people 0 to 12 % of the time went to the wrong one, and voices that are alike are taken for one; say "
-    "how many people speak with --speakers N (1: do not tell apart), or install pyannote.audio"
+    "how many people speak with --speakers N (1: do not tell apart), or let a network do it: "
+    f"{voice_encoder.INSTALL}"
 )
 
 
 def diarizer_statuses() -> tuple[EngineStatus, ...]:
     """Say of every engine whether it can be used here, best first."""
     reason = "works on the sound alone; voices that are alike are taken for one"
-    return pyannote_turns.status(), EngineStatus("clusters", True, reason, "MIT", "BIC clustering of MFCC")
+    timbre = EngineStatus("clusters", True, reason, "MIT", "BIC clustering of MFCC")
+    return pyannote_turns.status(), voice_encoder.status(), timbre
 
 
 def choose_diarizer(config: TranscribeConfig) -> str:
@@ -53,10 +56,10 @@ def choose_diarizer(config: TranscribeConfig) -> str:
     """
     if config.speakers == 1:
         return "none"
-    best, _ = diarizer_statuses()
-    if config.diarizer == "pyannote":
-        return require_ready(best).name
-    return best.name if config.diarizer == "auto" and best.ready else "clusters"
+    statuses = diarizer_statuses()
+    if config.diarizer == "auto":
+        return next(one.name for one in statuses if one.ready)
+    return require_ready(next(one for one in statuses if one.name == config.diarizer)).name
 
 
 def diarizer_for_captions(cues: Sequence[Cue], config: TranscribeConfig) -> str:
@@ -72,7 +75,8 @@ def diarizer_for_captions(cues: Sequence[Cue], config: TranscribeConfig) -> str:
 
 def diarizer_identity(name: str) -> str:
     """Return what tells this engine and its weights from any other, for the key of the transcript."""
-    return f"speakers by {pyannote_turns.identity() if name == 'pyannote' else f'{name} 1'}"
+    own = {"pyannote": pyannote_turns.identity, "embeddings": voice_encoder.identity}
+    return f"speakers by {own[name]() if name in own else f'{name} 1'}"
 
 
 def find_turns(
@@ -101,6 +105,11 @@ def find_turns(
         return []
     if name == "pyannote":
         turns = pyannote_turns.find_turns(waveform, wanted, device)
+    elif name == "embeddings":
+        from f2f.speakers.embedding_turns import find_turns as compare
+        from f2f.speakers.voice_encoder import VoiceEncoder
+
+        turns = compare(waveform, regions, VoiceEncoder(device), wanted)
     else:
         from f2f.speakers.clustering import find_turns as cluster
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from f2f.speakers.turns import Turn
+from f2f.speakers.turns import Turn, best_path, least_speech_s, number_by_appearance, turns_of_path
 from f2f.speech_regions import SAMPLE_RATE_HZ, Region, Waveform
 from lipsync_core.audio import mfcc
 
@@ -30,7 +30,6 @@ _FRAMES_PER_S = 100
 _PIECE_S = 2.0
 _MIN_PIECE_S = 0.8  # shorter ones take part only in the final pass
 _MAX_PIECES = 1200  # clustering costs their square; of long recordings every n-th piece is clustered
-_MIN_SPEAKER_S = 3.0
 _LOUD_SHARE = 0.7  # of the frames of a piece, the loudest count: voices differ in vowels
 _STEP_FRAMES = 10  # resolution of the final pass, 0.1 s
 _SWITCH_COST = 60.0  # in nats: a change must be worth about a second of clear evidence
@@ -82,8 +81,7 @@ def find_turns(
     turns: list[Turn] = []
     for region, frames in zip(regions, features, strict=True):
         turns += _assign(region, frames, clusters)
-    names = {speaker: number for number, speaker in enumerate(dict.fromkeys(one.speaker for one in turns))}
-    return [Turn(one.start_s, one.end_s, names[one.speaker]) for one in turns]
+    return number_by_appearance(turns)
 
 
 def _features(waveform: Waveform, region: Region) -> FloatArray:
@@ -146,8 +144,9 @@ def _log_det(cluster: _Cluster) -> float:
 
 def _drop_small(clusters: Sequence[_Cluster]) -> list[_Cluster]:
     """Leave out voices that were hardly heard; the final pass gives their frames to whoever is nearest."""
-    least = _MIN_SPEAKER_S * _FRAMES_PER_S * _LOUD_SHARE
-    kept = [one for one in clusters if one.count >= least]
+    frames_per_s = _FRAMES_PER_S * _LOUD_SHARE
+    least_s = least_speech_s(sum(one.count for one in clusters) / frames_per_s)
+    kept = [one for one in clusters if one.count >= least_s * frames_per_s]
     return kept or [max(clusters, key=lambda one: one.count)] if clusters else []
 
 
@@ -155,21 +154,9 @@ def _assign(region: Region, frames: FloatArray, clusters: Sequence[_Cluster]) ->
     """Cut a region where the best explanation of its frames, with a cost for each change, changes."""
     chances = np.stack([_log_likelihood(frames[:, 1:], one) for one in clusters])
     edges = np.arange(0, len(frames), _STEP_FRAMES)
-    steps = np.add.reduceat(chances, edges, axis=1)
-    best = steps[:, 0]
-    origins = np.zeros((len(edges), len(clusters)), np.int64)
-    for at in range(1, len(edges)):
-        leader = int(best.argmax())
-        stays = best >= best[leader] - _SWITCH_COST
-        origins[at] = np.where(stays, np.arange(len(clusters)), leader)
-        best = np.where(stays, best, best[leader] - _SWITCH_COST) + steps[:, at]
-    path = [int(best.argmax())]
-    for at in range(len(edges) - 1, 0, -1):
-        path.append(int(origins[at, path[-1]]))
-    path.reverse()
-    starts = [0, *(at for at in range(1, len(path)) if path[at] != path[at - 1])]
-    times_s = [region[0] + float(edges[at]) / _FRAMES_PER_S for at in starts] + [region[1]]
-    return [Turn(times_s[number], times_s[number + 1], path[at]) for number, at in enumerate(starts)]
+    path = best_path(np.add.reduceat(chances, edges, axis=1).T, _SWITCH_COST)
+    edges_s = [region[0] + float(edge) / _FRAMES_PER_S for edge in edges]
+    return turns_of_path(path, [*edges_s, region[1]])
 
 
 def _log_likelihood(frames: FloatArray, cluster: _Cluster) -> FloatArray:

@@ -28,11 +28,20 @@ from f2f.speakers import (
     find_turns,
     label_cues,
     pyannote_turns,
+    voice_encoder,
 )
-from f2f.speakers.turns import Turn, label_words, speaker_at
+from f2f.speakers.turns import Turn, best_path, label_words, least_speech_s, speaker_at, turns_of_path
 from f2f.words import SpokenWord
 
 LOW, HIGH = "en-us", "en-us+f2"
+
+
+@pytest.fixture
+def without_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the package with the network's weights is not installed."""
+    monkeypatch.setattr(voice_encoder, "weights_path", lambda: None)
+
+
 Truth = list[tuple[float, float, int]]
 
 
@@ -88,6 +97,27 @@ def test_one_voice_stays_one_speaker() -> None:
     assert {one.speaker for one in turns} == {0}
 
 
+def test_open_dubbing_short_turns_are_turns() -> None:
+    """The pain: four turns of three seconds came out as S1 S2 S2 S2, and shorter ones as one person's."""
+    for length_s in (1.5, 3.0):
+        turns = [speak(SENTENCES[i], (LOW, HIGH)[i % 2])[: round(length_s * RATE)] for i in range(4)]
+        waveform, truth = converse([(i % 2, sound) for i, sound in enumerate(turns)])
+        found = clustering.find_turns(waveform, regions_of(truth))
+        assert [one.speaker for one in found] == [0, 1, 0, 1]
+
+
+def test_how_long_somebody_must_be_heard_grows_with_the_recording() -> None:
+    assert [least_speech_s(all_s) for all_s in (3.0, 120.0, 3600.0)] == [1.2, 2.4, 6.0]
+
+
+def test_a_change_must_be_worth_its_cost() -> None:
+    scores = np.array([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 2 + [[1.0, 0.0]] * 3)
+    assert best_path(scores, 0.9) == [0, 0, 0, 1, 1, 0, 0, 0]
+    assert best_path(scores, 1.1) == [0] * 8
+    turns = turns_of_path([0, 0, 1], [0.0, 1.0, 2.0, 3.5])
+    assert turns == [Turn(0.0, 2.0, 0), Turn(2.0, 3.5, 1)]
+
+
 @pytest.mark.parametrize("regions", [[], [(0.0, 0.3)]])
 def test_hardly_any_speech_is_one_speaker(regions: list[tuple[float, float]]) -> None:
     turns = clustering.find_turns(speak(SENTENCES[0]), regions)
@@ -133,6 +163,7 @@ def test_words_get_their_speakers_and_a_stray_word_joins_its_neighbours() -> Non
     assert label_words(words, []) == words
 
 
+@pytest.mark.usefixtures("without_encoder")
 def test_captions_without_names_get_speakers_only_where_several_are_asked_for() -> None:
     cues = [Cue(0.0, 1.9, "Why?"), Cue(2.3, 3.9, "Because.")]
     assert diarizer_for_captions(cues, TranscribeConfig()) == "none"
@@ -154,6 +185,7 @@ def test_the_number_comes_from_the_command() -> None:
         build_config(None, {}, ["transcribe.speakers=0"])
 
 
+@pytest.mark.usefixtures("without_encoder")
 def test_the_lesser_engine_is_said_and_one_speaker_needs_none() -> None:
     waveform, truth = dialogue()
     told: list[str] = []
@@ -231,6 +263,7 @@ def test_pyannote_is_taken_where_it_is_ready(pyannote: dict[str, Any]) -> None:
     assert pyannote_turns.MODEL in info.detail
 
 
+@pytest.mark.usefixtures("without_encoder")
 def test_what_pyannote_lacks_is_said_with_the_remedy(
     pyannote: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
