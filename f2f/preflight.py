@@ -159,7 +159,9 @@ def _check_engines(request: Request, targets: list[str], device: str, problems: 
 
 def _check_room(request: Request, info: MediaInfo, problems: Problems) -> None:
     needed = estimate_bytes(info, max(1, len(request.targets)))
-    for folder in dict.fromkeys((_existing(request.workspace_root), _existing(request.output_dir))):
+    for folder in dict.fromkeys(
+        (existing_folder(request.workspace_root), existing_folder(request.output_dir))
+    ):
         free = shutil.disk_usage(folder).free
         if free < needed:
             problems.add_passing(
@@ -180,7 +182,7 @@ def estimate_bytes(info: MediaInfo, n_targets: int) -> int:
 
 def _check_outputs(request: Request, problems: Problems) -> None:
     for what, folder in (("output", request.output_dir), ("work", request.workspace_root)):
-        existing = _existing(folder)
+        existing = existing_folder(folder)
         if not existing.is_dir():
             problems.add(f"{what} folder {folder}: {existing} is a file; choose another folder")
         elif not os.access(existing, os.W_OK | os.X_OK):
@@ -197,7 +199,7 @@ def _check_outputs(request: Request, problems: Problems) -> None:
                 problems.add(foreign_words(path))
 
 
-def _existing(folder: Path) -> Path:
+def existing_folder(folder: Path) -> Path:
     """Return ``folder`` or its nearest parent that exists."""
     folder = folder.absolute()
     return next(path for path in (folder, *folder.parents) if path.exists())

@@ -91,6 +91,9 @@ def batch(  # noqa: PLR0913 - one parameter per option
     retry_quarantined: Annotated[
         bool, typer.Option("--retry-quarantined", help="Try again what was given up.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would take, and do nothing.")
+    ] = False,
     runner: Runner = None,
     force: Force = False,
     json: Json = False,
@@ -115,7 +118,19 @@ def batch(  # noqa: PLR0913 - one parameter per option
             retry_quarantined=retry_quarantined,
         )  # fmt: skip
         listed = None if list_ is None else LectureList(list_, options)
-        _run(session, options, listed, runner)
+        if dry_run:
+            _show_price(session, options, listed)
+        else:
+            _run(session, options, listed, runner)
+
+
+def _show_price(session: Session, options: LibraryOptions, listed: Found | None) -> None:
+    from f2f.library.pricing import price_library, price_lines, price_table
+    from f2f.library.scanning import find_lectures
+
+    price = price_library(options, find_lectures(options) if listed is None else listed())
+    table = [price_table(price)] if price.rows else []
+    session.show("price", [*table, *price_lines(price, options)], **price.as_json())
 
 
 def _run(session: Session, options: LibraryOptions, listed: Found | None, runner: str | None) -> None:
