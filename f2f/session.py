@@ -16,6 +16,7 @@ from rich.table import Table
 
 from f2f import errors
 from f2f.console import JsonObserver, Observers, console_observer
+from f2f.disk_errors import disk_words
 from f2f.request import Outputs, Request, Stopped
 from f2f.stage import Observer
 
@@ -224,6 +225,8 @@ def explain(error: BaseException) -> tuple[list[str], int]:
     if isinstance(error, errors.StageError):
         return [*lines, RESUME], error.exit_code
     if isinstance(error, errors.F2FError):
+    if (words := disk_words(error)) is not None:
+        return [words, RESUME], errors.EXIT_STAGE_FAILED
         return lines, error.exit_code
     if isinstance(error, LipSyncError):
         code = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from f2f.disk_errors import disk_words
 from f2f.errors import F2FError, StageError
 from f2f.limits import Limits, Needs, have_room
 from f2f.memory import keep_demand
@@ -39,6 +40,7 @@ class StageCall(Generic[R]):
         observer: told of start, progress and end.
         device: resolved device for the context.
         limits: what the work may take of this machine.
+        check_source: raises where the source is no more what ``inputs`` say; asked after the work.
     """
 
     stage: str
@@ -52,6 +54,7 @@ class StageCall(Generic[R]):
     observer: Observer
     device: str = "cpu"
     limits: Limits = field(default_factory=Limits)
+    check_source: Callable[[], None] = lambda: None
 
     @property
     def key(self) -> str:
@@ -67,7 +70,7 @@ class StageCall(Generic[R]):
 
         Raises:
             F2FError: as the stage raised it.
-            StageError: the stage raised anything else.
+            StageError: the stage raised anything else, or hung, or the source changed while it worked.
         """
         self.observer.stage_started(self.stage, self.target_language)
         found = self.find()
@@ -89,6 +92,7 @@ class StageCall(Generic[R]):
             ears = _NoticeKeeper(self.observer, watchdog)
             with watchdog, PeakMemory() as memory:
                 result = self._run(StageContext(self.stage, work.folder, self.device, ears))
+            self.check_source()  # or what was made of another file would be stored as made of this one
             seconds = time.monotonic() - started_s
             stored = self.workspace.commit(
                 work, result, version=self.version, seconds=seconds, notices=ears.notices,
@@ -102,11 +106,14 @@ class StageCall(Generic[R]):
         try:
             return self.work(context)
         except F2FError:
+            self.check_source()  # where that is the reason it says so better
             raise
         except MemoryError as error:
             raise StageError(self.stage, f"{self.stage}: out of memory; close other programs") from error
         except Exception as error:  # a library's own error must not lose which stage it stopped
-            raise StageError(self.stage, f"{self.stage}: {_words(error)}") from error
+            self.check_source()
+            words = disk_words(error, self.workspace.root) or _words(error)
+            raise StageError(self.stage, f"{self.stage}: {words}") from error
 
 
 def _words(error: Exception) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from f2f.choices import Pinned
+from f2f.errors import StageError
+from f2f.hashes import FileHashes
 from f2f.limits import Limits
 from f2f.manifest import StageRecord
 from f2f.request import Request
@@ -33,6 +36,7 @@ class StageRunner:
         records: every stage as it went.
         duration_s: of the source, once it was probed.
         n_pixels: of its pictures, once it was probed.
+        original: path of the source and its hash, from the probe on.
     """
 
     request: Request
@@ -44,6 +48,7 @@ class StageRunner:
     records: dict[tuple[str, str | None], StageRecord] = field(default_factory=dict)
     duration_s: float | None = None
     n_pixels: int = 0
+    original: tuple[Path, str] | None = None
 
     def _run(
         self,
@@ -66,6 +71,8 @@ class StageRunner:
     ) -> StageCall[R]:
         """Bind one stage to its inputs."""
         name, config = self.request.source.stem, self.request.config
+        if stage == "probe":
+            self.original = (self.request.source, str(inputs["source"]))
         return StageCall(
             stage=stage,
             target_language=target,
@@ -78,6 +85,7 @@ class StageRunner:
             observer=self.observer,
             device=self.device,
             limits=Limits(config.slots, config.deadlines, self.duration_s, self.n_pixels),
+            check_source=self.check_source,
         )
 
     def _execute(self, call: StageCall[R]) -> Stored[R]:
@@ -87,6 +95,26 @@ class StageRunner:
         self.notices += [(call.target_language, notice) for notice in stored.notices]
         self.records[call.stage, call.target_language] = StageRecord.of(stored)
         return stored
+
+    def check_source(self) -> None:
+        """See that the source still is what it was when it was probed.
+
+        Raises:
+            StageError: it is another file now, or gone.
+        """
+        if self.original is None:
+            return
+        path, sha256 = self.original
+        try:
+            is_same = FileHashes(self.workspace.root).sha256(path) == sha256
+        except OSError as error:
+            raise StageError("probe", f"{path} can no longer be read: {error.strerror or error}") from error
+        if not is_same:
+            raise StageError(
+                "probe",
+                f"{path} was replaced or changed while it was translated; nothing of that is put in place: "
+                "give the same command again for the new file",
+            )
 
     def stop_after(self, stored: Stored[R]) -> Stored[R]:
         """Return ``stored``, unless the run is to stop after its stage.

@@ -1,0 +1,39 @@
+"""What a disk's error means for a person, in one line with the remedy."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+_REMEDIES = {
+    errno.ENOSPC: ("the disk is full", "make room, or choose other folders with -o DIR and --workdir DIR"),
+    errno.EDQUOT: ("your share of the disk is used up", "make room, or choose another folder"),
+    errno.EFBIG: (
+        "a file grew larger than is allowed here",
+        "raise the limit (ulimit -f), or choose another disk",
+    ),
+    errno.EROFS: ("the disk can only be read", "choose other folders with -o DIR and --workdir DIR"),
+    errno.EACCES: ("this user may not do that", "give the right to, or choose other folders"),
+    errno.EPERM: ("this user may not do that", "give the right to, or choose other folders"),
+    errno.ENOENT: ("it is gone", "was it moved, or a disk taken away?"),
+    errno.EIO: ("the disk cannot be read or written", "check it and its cable or network"),
+    errno.ESTALE: ("its folder was lost on the server", "mount it again"),
+    errno.ENAMETOOLONG: ("the name is too long for this disk", "rename the video, or choose another disk"),
+}
+_FULL = "No space left on device"  # as ffmpeg says it
+
+
+def disk_words(error: BaseException, place: Path | None = None) -> str | None:
+    """Return what went wrong with a disk and what helps; None if that is not what the error is about.
+
+    Args:
+        error: as a stage or a library raised it.
+        place: where it worked, for errors that do not say.
+    """
+    if not isinstance(error, OSError):
+        return f"{error}; make room on the disk of {place}" if place and _FULL in str(error) else None
+    found = _REMEDIES.get(error.errno or 0)
+    if found is None:
+        return None
+    path = error.filename2 or error.filename or place
+    return ": ".join((*([str(path)] if path else []), "; ".join(found)))
