@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from f2f import errors
-from f2f.commands import batch, library_report, models, review
+from f2f.commands import batch, library_report, models, review, schedule
 from f2f.session import Session
 from lipsync_core.waiting import wait_passively
 
@@ -108,6 +108,7 @@ app.add_typer(models.app, name="models")
 app.command(epilog=review.EXIT_CODES)(review.resume)
 app.command(epilog=review.EXIT_CODES)(review.redo)
 app.command(epilog=batch.EXIT_CODES)(batch.batch)
+app.command(epilog=schedule.EXIT_CODES)(schedule.schedule)
 app.command(epilog=library_report.EXIT_CODES)(library_report.report)
 
 

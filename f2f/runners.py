@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from typing import Protocol, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, cast
 
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.request import Outcome, Request
 from f2f.stage import Observer
+
+if TYPE_CHECKING:
+    from f2f.library.lecture import LibraryOptions
+    from f2f.library.timetable import Timetable
 
 GROUP = "f2f.runners"
 ENVIRONMENT_NAME = "F2F_RUNNER"
@@ -35,6 +40,9 @@ class Runner(Protocol):
 
     def ui(self, port: int | None = None, host: str | None = None) -> int:
         """Show the user interface at an address (None: the usual one); return the command's exit code."""
+
+    def schedule(self, options: LibraryOptions, timetable: Timetable, say: Callable[[str], None]) -> int:
+        """Translate a library at its times until Ctrl-C; return the command's exit code."""
 
 
 class InlineRunner:
@@ -64,6 +72,16 @@ class InlineRunner:
         """
         raise EngineUnavailableError(f"the user interface is not installed; run: {UI_INSTALL}")
 
+    def schedule(self, options: LibraryOptions, timetable: Timetable, say: Callable[[str], None]) -> int:
+        """Say that there is none.
+
+        Raises:
+            EngineUnavailableError: always.
+        """
+        raise EngineUnavailableError(
+            f"what keeps a schedule is not installed; run: {UI_INSTALL}; or run f2f batch from cron"
+        )
+
 
 def installed_runners() -> dict[str, Runner]:
     """Return the runners of installed packages by name; one whose package is broken is left out."""
@@ -74,6 +92,11 @@ def installed_runners() -> dict[str, Runner]:
         except (ImportError, AttributeError):
             continue
     return found
+
+
+def an_installed_runner() -> Runner:
+    """Return the first installed runner, whether or not it is available; this process if there is none."""
+    return next(iter(installed_runners().values()), InlineRunner())
 
 
 def choose_runner(choice: str | None, observer: Observer) -> Runner:

@@ -144,10 +144,9 @@ class Session:
         Raises:
             EngineUnavailableError: none is installed.
         """
-        from f2f.runners import InlineRunner, installed_runners
+        from f2f.runners import an_installed_runner
 
-        runner = next(iter(installed_runners().values()), InlineRunner())
-        raise typer.Exit(runner.ui(port, host) or errors.EXIT_DONE)
+        raise typer.Exit(an_installed_runner().ui(port, host) or errors.EXIT_DONE)
 
     @property
     def console(self) -> Console:

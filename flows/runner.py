@@ -6,12 +6,18 @@ Prefect is imported only when a run or the server starts.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from f2f.errors import EngineUnavailableError
 from f2f.request import Outcome, Request
 from f2f.stage import Observer
 from flows.environment import prepare_client, settle_prefect
 from flows.server import Answer, ask_server, find_api_url, listening_address, serve
+
+if TYPE_CHECKING:
+    from f2f.library.lecture import LibraryOptions
+    from f2f.library.timetable import Timetable
 
 INSTALL = 'pip install "f2f[standard]"'
 
@@ -77,6 +83,20 @@ class PrefectRunner:
             host: address to listen on; None takes ``PREFECT_SERVER_API_HOST``, else this machine only.
         """
         return serve(*listening_address(port, host))
+
+    def schedule(self, options: LibraryOptions, timetable: Timetable, say: Callable[[str], None]) -> int:
+        """Look through a library at its times until Ctrl-C; return the exit code.
+
+        Args:
+            options: of the library.
+            timetable: when to look.
+            say: tells a person.
+        """
+        if not _is_installed():
+            raise EngineUnavailableError(f"a schedule needs Prefect; run: {INSTALL}")
+        from flows.schedule import serve_library
+
+        return serve_library(options, timetable, say)
 
 
 def _is_installed() -> bool:

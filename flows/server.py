@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import socket
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from f2f.errors import EngineUnavailableError, UsageError
 from flows.environment import LOOPBACK_HOSTS, prepare_server
+
+if TYPE_CHECKING:
+    import uvicorn
 
 DEFAULT_PORT = 4200
 DEFAULT_HOST = "127.0.0.1"
@@ -169,6 +175,51 @@ def _check_port(host: str, port: int) -> None:
 
 def _serve(host: str, port: int, say: Callable[[str], None]) -> int:
     """Run uvicorn here. Imports Prefect, so the environment must be ready."""
+
+    def welcome() -> None:
+        for line in _welcome(host, port):
+            say(line)
+
+    server = _make_server(host, port, welcome, say)
+    # uvicorn ends in order and then hands the signal on; this is how a person stops the server.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise _start_error(host, port)
+    say("Prefect server stopped.")
+    return 0
+
+
+@contextlib.contextmanager
+def server_beside(host: str, port: int, say: Callable[[str], None]) -> Iterator[None]:
+    """Run a server in a thread of this process, as long as the context lasts; the environment must be ready.
+
+    Raises:
+        UsageError: the port is taken, or the server cannot start.
+    """
+    _check_port(host, port)
+    ready = threading.Event()
+    server = _make_server(host, port, ready.set, say)
+    thread = threading.Thread(target=server.run, name="prefect-server", daemon=True)
+    thread.start()
+    try:
+        while not ready.wait(0.1):
+            if not thread.is_alive():
+                raise _start_error(host, port)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=30)
+
+
+def _start_error(host: str, port: int) -> UsageError:
+    return UsageError(f"the Prefect server could not start on {host}:{port}; its log above says why")
+
+
+def _make_server(
+    host: str, port: int, on_ready: Callable[[], None], say: Callable[[str], None]
+) -> uvicorn.Server:
+    """Return a server that is not running yet; on its start it learns to notice crashed runs."""
     import uvicorn
     from prefect.server.api.server import create_app
 
@@ -176,8 +227,8 @@ def _serve(host: str, port: int, say: Callable[[str], None]) -> int:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                for line in _welcome(host, port):
-                    say(line)
+                on_ready()
+                self._watching = asyncio.create_task(asyncio.to_thread(_watch_for_crashes, say))
 
     config = uvicorn.Config(
         create_app(final=True),
@@ -187,14 +238,16 @@ def _serve(host: str, port: int, say: Callable[[str], None]) -> int:
         # A page that is still open must not hold up the end.
         timeout_graceful_shutdown=2,
     )
-    server = Server(config)
-    # uvicorn ends in order and then hands the signal on; this is how a person stops the server.
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
-        raise UsageError(f"the Prefect server could not start on {host}:{port}; its log above says why")
-    say("Prefect server stopped.")
-    return 0
+    return Server(config)
+
+
+def _watch_for_crashes(say: Callable[[str], None]) -> None:
+    from flows.crashes import ensure_automation
+
+    try:
+        ensure_automation()
+    except Exception as error:  # noqa: BLE001 - the server is as good as it was without
+        say(f"Runs whose process dies will not be marked as crashed: {error}")
 
 
 def _welcome(host: str, port: int) -> list[str]:

@@ -7,7 +7,7 @@ progress, artifacts and an end state that says in one line what happened.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,12 +28,14 @@ from f2f.outputs import placed_outputs
 from f2f.request import Outcome, Request
 from f2f.stage import Observer, SilentObserver
 from flows import artifacts
+from flows.crashes import signs_of_life
 from flows.endings import failure_line
 from flows.environment import LOGGERS
 from flows.names import run_name, run_tags
 from flows.observer import PrefectObserver
 from flows.parameters import RunOptions, parameters_of, request_of
 from flows.server import ask_server
+from flows.shown import shown_if_possible
 from flows.stage_tasks import SERVER_TROUBLE, ServerLostError, StageTasks, one_line
 from lipsync_core.errors import LipSyncError
 
@@ -90,7 +92,9 @@ def translate_video(
     try:
         if handover.request is None:
             handover.request = request_of(source, targets, source_language, output_dir, config, options)
-        handover.outputs = _run(handover.request, handover.observer)
+        beating = PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() is not None
+        with nullcontext() if beating else signs_of_life():
+            handover.outputs = _run(handover.request, handover.observer)
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the same command resumes")
     except (F2FError, LipSyncError) as error:
@@ -106,7 +110,7 @@ def translate_video(
 
 def _run(request: Request, observer: Observer) -> list[Outcome]:
     """Run the pipeline, each stage a task; artifacts of finished languages stay even if another one fails."""
-    _optional("tags", partial(_set_tags, request))
+    shown_if_possible("tags", partial(_set_tags, request))
     if url := url_for("flow-run", flow_run.id):
         observer.notice(f"this run shows at {url}")
     observer = Observers([observer, PrefectObserver(request.source)])
@@ -118,7 +122,7 @@ def _run(request: Request, observer: Observer) -> list[Outcome]:
         reachable = ask_server(PREFECT_API_URL.value() or "").healthy
         for target in tasks.finished_targets if reachable else ():
             outputs = placed_outputs(request, target)
-            _optional("artifacts", partial(artifacts.publish, request.source, outputs))
+            shown_if_possible("artifacts", partial(artifacts.publish, request.source, outputs))
 
 
 def _set_tags(request: Request) -> None:
@@ -128,14 +132,6 @@ def _set_tags(request: Request) -> None:
     tags = {*context.flow_run.tags, *run_tags(request.source, request.targets)}
     with get_client(sync_client=True) as client:
         client.update_flow_run(context.flow_run.id, tags=sorted(tags))
-
-
-def _optional(what: str, show: Callable[[], None]) -> None:
-    """Show something on the run page; where that fails the translation itself is none the worse."""
-    try:
-        show()
-    except (*SERVER_TROUBLE, LipSyncError, OSError, ValueError) as error:
-        logger.warning("%s could not be shown: %s", what, one_line(error))
 
 
 def run_as_flow(request: Request, observer: Observer) -> list[Outcome]:
@@ -149,7 +145,7 @@ def run_as_flow(request: Request, observer: Observer) -> list[Outcome]:
     handover = Handover(request, observer)
     token = _handover.set(handover)
     try:
-        # The heartbeat's thread would hold the end of every run for a second.
+        # The heartbeat's thread would hold the end of every run for a second; signs_of_life stands in.
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             translate_video(**parameters_of(request))
     except CancelledRun as error:

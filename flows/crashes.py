@@ -1,0 +1,132 @@
+"""Runs whose process died are marked as crashed by the server itself, nobody has to look.
+
+Every flow run gives a sign of life each 30 s; an automation of the server marks those that fall silent, and
+another has the library looked through again. That takes up what crashed, because its lease has run out and
+its status does not say that it is done.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prefect.events import DeploymentEventTrigger
+
+logger = logging.getLogger(__name__)
+BEAT_S = 30
+SILENCE_S = 90
+AGAIN_AFTER_S = 30
+AUTOMATION_NAME = "f2f: mark runs without a sign of life as crashed"
+MESSAGE = (
+    f"No sign of life for {SILENCE_S} s: process or machine is gone. Finished stages are kept; the next tick "
+    "of its library goes on, or the same command"
+)
+BEAT = "prefect.flow-run.heartbeat"
+# Names, not types, of final states: flows of ours must end in no state of another name.
+ENDS = tuple(f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed"))
+
+
+def ensure_automation() -> bool:
+    """Have the server that the environment names mark silent runs; what a person changed there stays.
+
+    Returns:
+        Whether the automation was made now.
+
+    Raises:
+        RuntimeError, httpx.HTTPError, PrefectException: the server does not answer or refuses.
+    """
+    from datetime import timedelta
+
+    from prefect import get_client
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.actions import ChangeFlowRunState
+    from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.schemas.events import ResourceSpecification
+
+    runs = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
+    automation = AutomationCore(
+        name=AUTOMATION_NAME,
+        description=f"{AUTOMATION_NAME}, after {SILENCE_S} s",
+        trigger=EventTrigger(
+            match=runs,
+            after={BEAT},
+            expect={BEAT, *ENDS},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=SILENCE_S),
+        ),
+        # Not by force: a run that ended in the meantime keeps its end.
+        actions=[ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=MESSAGE, force=False)],
+    )
+    with get_client(sync_client=True) as client:
+        if client.read_automations_by_name(AUTOMATION_NAME):
+            return False
+        client.create_automation(automation)
+    return True
+
+
+def look_again_trigger(deployment: str) -> DeploymentEventTrigger:
+    """Return what has a deployment of ``translate-library`` run once more when a run of it crashed.
+
+    Args:
+        deployment: its name.
+    """
+    from datetime import timedelta
+
+    from prefect.events import DeploymentEventTrigger
+    from prefect.events.schemas.events import ResourceSpecification
+
+    return DeploymentEventTrigger(
+        name=f"f2f: look through {deployment} again after a crash",
+        match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+        match_related=ResourceSpecification(
+            {"prefect.resource.role": "deployment", "prefect.resource.name": deployment}
+        ),
+        expect={"prefect.flow-run.Crashed"},
+        # A machine that cannot do the work must not be busy with crashing all the time.
+        schedule_after=timedelta(seconds=AGAIN_AFTER_S),
+    )
+
+
+@contextmanager
+def signs_of_life(every_s: float = BEAT_S) -> Iterator[None]:
+    """Tell the server every 30 s that the current flow run lives.
+
+    For runs in which Prefect's own heartbeat is off: that one holds the end of every run for a second.
+    """
+    from prefect.runtime import flow_run
+
+    resource = {
+        "prefect.resource.id": f"prefect.flow-run.{flow_run.id}",
+        "prefect.resource.name": flow_run.name or "",
+    }
+    stop = threading.Event()
+    # With this context, or the thread would not know which server the run belongs to.
+    context = contextvars.copy_context()
+    beat = threading.Thread(
+        target=context.run, args=(_beat, resource, stop, every_s), name="signs-of-life", daemon=True
+    )
+    beat.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        beat.join()
+
+
+def _beat(resource: dict[str, str], stop: threading.Event, every_s: float) -> None:
+    from prefect.events import emit_event
+
+    while True:
+        try:
+            emit_event(BEAT, resource=resource)
+        except Exception as error:  # noqa: BLE001 - no run ends because it cannot be watched
+            logger.debug("no sign of life could be given: %s", error)
+        if stop.wait(every_s):
+            return

@@ -1,0 +1,244 @@
+"""The flows ``translate-library``, a look for new and changed lectures, and ``translate-lecture``, for one.
+
+What is to be done, who may do it and what became of it is all f2f's: ``f2f.library`` plans, leases, runs
+each lecture in a process of its own, whose stages show as a run ``translate-video``, and keeps its status.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_client
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterNextScheduledStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import State, StateType
+from prefect.runtime import deployment as this_deployment
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Failed
+
+from f2f.errors import F2FError
+from f2f.library.batch import run_batch
+from f2f.library.index_page import IndexKeeper, write_index
+from f2f.library.lease import read_holder, take_lease
+from f2f.library.lecture import Lecture, LibraryOptions
+from f2f.library.openmetrics import write_openmetrics
+from f2f.library.planning import utc_now
+from f2f.library.processing import BatchRun, process_lecture
+from f2f.library.scanning import find_lectures, sidecars_of
+from f2f.library.summary import Row, Summary
+from f2f.stage import Observer, SilentObserver
+from flows.environment import LOGGERS
+from flows.library_parameters import LibraryParameters, LibraryRunOptions, library_key
+from flows.library_runs import PrefectRunPool, start_runs
+from flows.names import artifact_key, run_name
+from flows.shown import shown_if_possible
+from flows.stage_tasks import one_line
+
+logger = logging.getLogger(__name__)
+TICK_FOLDER = "tick"
+MAX_ROWS = 500
+
+
+def _tick_name() -> str:
+    parameters = flow_run.parameters
+    return f"{Path(parameters['library']).name} → {', '.join(parameters['targets'])}"
+
+
+def _lecture_name() -> str:
+    parameters = flow_run.parameters
+    return run_name(parameters["lecture"], parameters["targets"])
+
+
+@flow(name="translate-library", flow_run_name=_tick_name, persist_result=False)
+def translate_library(
+    library: str,
+    targets: list[str],
+    output_dir: str | None = None,
+    source_language: str | None = None,
+    config: dict[str, Any] | None = None,
+    options: LibraryRunOptions | None = None,
+    deployment: str | None = None,
+) -> Any:
+    """Look for lectures that are new, changed or due for another attempt, and translate each.
+
+    Args:
+        library: folder of the lectures, on the machine that runs the flow.
+        targets: language codes to make, such as `hi`.
+        output_dir: folder that mirrors the library with the outputs; empty puts them beside the lectures.
+        source_language: code of the spoken language; empty finds it out for each lecture.
+        config: keys of `configs/default.yaml` that differ from the defaults.
+        options: patterns, lip-sync on or off, attempts and pause after a failure.
+        deployment: starts a run of this deployment, such as `translate-lecture/translate-lecture`, for each
+            lecture; empty translates one lecture after another here.
+    """
+    _show_logs()
+    parameters = LibraryParameters(
+        library=library, targets=targets, output_dir=output_dir, source_language=source_language,
+        config=config, options=options,
+    )  # fmt: skip
+    try:
+        wanted = parameters.as_options()
+        lease = take_lease(wanted.folder / TICK_FOLDER)
+        if lease is None:
+            holder = read_holder(wanted.folder / TICK_FOLDER)
+            where = f" on {holder.host}" if holder else ""
+            return Completed(message=f"an earlier tick is still at work{where}")
+        with lease:
+            shown_if_possible("ended ticks", _cancel_missed_ticks)
+            return _tick(wanted, deployment)
+    except KeyboardInterrupt:
+        return Cancelled(message="Interrupted; the next tick goes on")
+    except (F2FError, OSError) as error:
+        return Failed(message=one_line(error), data=error)
+
+
+@flow(name="translate-lecture", flow_run_name=_lecture_name, persist_result=False)
+def translate_lecture(
+    lecture: str,
+    library: str,
+    targets: list[str],
+    output_dir: str | None = None,
+    source_language: str | None = None,
+    config: dict[str, Any] | None = None,
+    options: LibraryRunOptions | None = None,
+) -> Any:
+    """Translate one lecture of a library, unless somebody else does; `translate-library` starts these.
+
+    Args:
+        lecture: its path relative to the library, with `/`.
+        library: folder of the lectures, on the machine that runs the flow.
+        targets: language codes to make, such as `hi`; those that are done are left alone.
+        output_dir: folder that mirrors the library with the outputs; empty puts them beside the lectures.
+        source_language: code of the spoken language; empty finds it out.
+        config: keys of `configs/default.yaml` that differ from the defaults.
+        options: lip-sync on or off, attempts and pause after a failure.
+    """
+    _show_logs()
+    parameters = LibraryParameters(
+        library=library, targets=targets, output_dir=output_dir, source_language=source_language,
+        config=config, options=options,
+    )  # fmt: skip
+    try:
+        wanted = parameters.as_options()
+        source = wanted.root / lecture
+        found = Lecture(source, lecture, wanted.targets, sidecars=sidecars_of(source))
+        rows, _ = process_lecture(found, BatchRun(wanted, FlowListener(wanted)))
+    except KeyboardInterrupt:
+        return Cancelled(message="Interrupted; the next tick goes on")
+    except (F2FError, OSError) as error:
+        return Failed(message=one_line(error), data=error)
+    summary = Summary()
+    for row in rows:
+        summary.add(row)
+    return _end_state(summary)
+
+
+def _tick(options: LibraryOptions, deployment: str | None) -> State[Any]:
+    listener = FlowListener(options)
+    if deployment is not None:
+        started = start_runs(find_lectures(options), options, PrefectRunPool(deployment))
+        for reason in started.reasons:
+            logger.warning("%s", reason)
+        listener.write_pages()
+        counts = (f"{count} {what}" for what, count in sorted(started.counts.items()))
+        return Completed(message=", ".join(counts) or "no lecture found")
+    summary = Summary()
+    try:
+        run_batch(BatchRun(options, listener), find_lectures(options), summary)
+    finally:
+        listener.write_pages()
+        shown_if_possible("lectures", partial(_publish, options, summary))
+    return _end_state(summary)
+
+
+class FlowListener:
+    """Logs with the run what a batch does, and keeps the library's own pages up to date.
+
+    Args:
+        options: of the library.
+    """
+
+    def __init__(self, options: LibraryOptions) -> None:
+        self._options = options
+        self._keeper = IndexKeeper(self.write_pages)
+
+    @contextmanager
+    def working(self, lecture: Lecture, targets: tuple[str, ...]) -> Iterator[Observer]:
+        """Log that work begins; the stages show in the run of the lecture's own process."""
+        logger.info("%s → %s", lecture.name, ", ".join(targets))
+        yield SilentObserver()
+
+    def row(self, row: Row) -> None:
+        """Log what became of a language."""
+        if row.state != "unchanged":
+            log = logger.warning if row.reason else logger.info
+            log("%s → %s: %s%s", row.lecture, row.target, row.state, f": {row.reason}" if row.reason else "")
+        if row.state in ("made", "failed", "quarantined"):
+            self._keeper.refresh()
+
+    def note(self, text: str) -> None:
+        """Log what a person must know."""
+        logger.warning("%s", text)
+
+    def write_pages(self) -> None:
+        """Write index and figures of the library; nothing ends because they cannot be."""
+        try:
+            counts = write_index(self._options)
+            write_openmetrics(self._options.output_dir, dict[tuple[str, str], int](counts.items()))
+        except OSError as error:
+            logger.warning("the library's index cannot be written: %s", error)
+
+
+def _end_state(summary: Summary) -> State[Any]:
+    """Return how a run ends: failed only by what failed now, not by what was given up long ago."""
+    failed = [row for row in summary.rows.values() if row.state == "failed" or (row.reason and row.seconds)]
+    counts = ", ".join(f"{count} {state}" for state, count in summary.counts.items()) or "no lecture found"
+    if not failed:
+        return Completed(message=counts)
+    one = failed[0]
+    then = "tried again at a later tick" if one.state == "failed" else "given up until it changes"
+    return Failed(message=f"{counts}; {one.lecture} → {one.target}: {one.reason} ({then})")
+
+
+def _publish(options: LibraryOptions, summary: Summary) -> None:
+    rows = sorted(summary.rows.values(), key=lambda row: (row.lecture, row.target))[:MAX_ROWS]
+    table = [
+        {"lecture": row.lecture, "language": row.target, "state": row.state, "seconds": f"{row.seconds:.1f}",
+         "reason": row.reason}
+        for row in rows
+    ]  # fmt: skip
+    if table:
+        description = f"{summary.n_unchanged} unchanged; index: {options.output_dir / 'index.html'}"
+        key = artifact_key(library_key(options), None, "lectures")
+        create_table_artifact(table, key=key, description=description)
+
+
+def _cancel_missed_ticks() -> None:
+    """Cancel the ticks that were due before now: this one does the work of all."""
+    if this_deployment.id is None:
+        return
+    missed = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[this_deployment.id]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        next_scheduled_start_time=FlowRunFilterNextScheduledStartTime.model_validate({"before_": utc_now()}),
+    )
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=missed):
+            state: State[Any] = Cancelled(message="missed; a later tick did its work")
+            client.set_flow_run_state(run.id, state)
+
+
+def _show_logs() -> None:
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.INFO)

@@ -1,0 +1,83 @@
+"""How a library is translated, as a flow's parameters, which travel as JSON and show on the run page."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from f2f.config_file import load_config
+from f2f.library.lecture import BACKOFF_S, MAX_ATTEMPTS, LibraryOptions
+from f2f.library.options import build_library_options
+from f2f.record import absolute_paths
+from flows.names import slug
+from flows.parameters import dotted
+
+
+class LibraryRunOptions(BaseModel):
+    """What a library may need beside folders, languages and configuration; see ``LibraryOptions``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    patterns: tuple[str, ...] = ()
+    lipsync: bool = True
+    force: bool = False
+    max_attempts: int = MAX_ATTEMPTS
+    backoff_s: float = BACKOFF_S
+
+
+class LibraryParameters(BaseModel):
+    """Parameters that all flows over a library share, under the same names.
+
+    Attributes:
+        library: folder of the lectures.
+        targets: languages to make.
+        output_dir: folder that mirrors it with the outputs; None puts them beside the lectures.
+        source_language: spoken language; None finds it out for each lecture.
+        config: keys of the configuration that differ from the defaults.
+        options: the rest.
+    """
+
+    library: str
+    targets: list[str]
+    output_dir: str | None = None
+    source_language: str | None = None
+    config: dict[str, Any] | None = None
+    options: LibraryRunOptions | None = None
+
+    @classmethod
+    def of(cls, options: LibraryOptions) -> LibraryParameters:
+        """Return the parameters for ``options``; every path absolute."""
+        rest = {name: getattr(options, name) for name in LibraryRunOptions.model_fields}
+        return cls(
+            library=str(options.root.absolute()),
+            targets=list(options.targets),
+            output_dir=str(options.output_dir.absolute()),
+            source_language=options.source_language,
+            config=absolute_paths(options.config).model_dump(mode="json", exclude_defaults=True),
+            options=LibraryRunOptions(**rest),
+        )
+
+    def as_options(self) -> LibraryOptions:
+        """Return the options that these parameters describe.
+
+        Raises:
+            F2FError: a folder, language or key cannot be used.
+        """
+        return build_library_options(
+            Path(self.library),
+            self.targets,
+            config=load_config(None, dict(dotted(self.config or {}))),
+            source_language=self.source_language,
+            output_dir=Path(self.output_dir) if self.output_dir else None,
+            **dict(self.options or LibraryRunOptions()),
+        )
+
+
+def library_key(options: LibraryOptions) -> str:
+    """Return a name for library and output folder that Prefect takes, such as ``physics-1f0c2a``."""
+    folders = f"{options.root.resolve()}\0{options.output_dir.resolve()}"
+    digest = hashlib.sha256(folders.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return f"{slug(options.root.resolve().name)}-{digest}"

@@ -1,0 +1,136 @@
+"""One run in a work pool for each lecture of a library that needs one, and never two for the same work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from f2f.library.lecture import Lecture, LibraryOptions, Refused
+from f2f.library.planning import Plan, plan_lecture, utc_now
+from flows.library_parameters import LibraryParameters
+from flows.names import run_name, run_tags
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
+MAX_RUNS = 50
+"""Runs of the very same work that are looked for; far more than will ever crash."""
+
+
+class RunPool(Protocol):
+    """Where runs are started."""
+
+    def runs(self, keys: list[str]) -> list[FlowRun]:
+        """Return the runs that were started under these keys."""
+
+    def start(self, key: str, name: str, parameters: dict[str, Any], tags: list[str]) -> None:
+        """Start a run, unless one was started under this key."""
+
+
+@dataclass(frozen=True)
+class PrefectRunPool:
+    """Starts runs of a deployment.
+
+    Attributes:
+        deployment: as ``flow-name/deployment-name``.
+    """
+
+    deployment: str
+
+    def runs(self, keys: list[str]) -> list[FlowRun]:
+        """Ask the server."""
+        from prefect import get_client
+        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterIdempotencyKey
+
+        known = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=keys))
+        with get_client(sync_client=True) as client:
+            return client.read_flow_runs(flow_run_filter=known, limit=len(keys))
+
+    def start(self, key: str, name: str, parameters: dict[str, Any], tags: list[str]) -> None:
+        """Start a run and do not wait for it; the server takes a key once only."""
+        from prefect.deployments import run_deployment
+
+        run_deployment(
+            self.deployment, parameters=parameters, flow_run_name=name, tags=tags, idempotency_key=key,
+            as_subflow=False, timeout=0,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Started:
+    """What a look at a library led to.
+
+    Attributes:
+        counts: lectures by ``started``, ``under way``, ``given up``, ``waiting``, ``done``, ``refused``.
+        reasons: a line for each that a person should see to.
+    """
+
+    counts: Counter[str]
+    reasons: list[str]
+
+
+def start_runs(
+    found: Iterable[Lecture | Refused], options: LibraryOptions, pool: RunPool, max_reasons: int = 100
+) -> Started:
+    """Start a run for each lecture that is new, changed or due for another attempt.
+
+    Args:
+        found: the lectures, one at a time; nothing is kept of them.
+        options: of the library.
+        pool: where to start them.
+        max_reasons: no more are kept.
+    """
+    started = Started(Counter(), [])
+    for one in found:
+        if isinstance(one, Refused):
+            what, reason = "refused", f"{one.name}: {one.reason}"
+        else:
+            what, reason = _start(one, options, pool)
+        started.counts[what] += 1
+        if reason and len(started.reasons) < max_reasons:
+            started.reasons.append(reason)
+    return started
+
+
+def _start(lecture: Lecture, options: LibraryOptions, pool: RunPool) -> tuple[str, str]:
+    plan = plan_lecture(lecture, options, utc_now())
+    if not plan.targets:
+        todo = set(plan.todo.values())
+        if "quarantined" in todo:
+            return "given up", _why_given_up(plan)
+        return ("waiting" if "waiting" in todo else "done"), ""
+    keys = [f"{_work_key(plan, options)}-{number}" for number in range(MAX_RUNS)]
+    before = pool.runs(keys)
+    if any(not run.state or not run.state.is_final() for run in before):
+        return "under way", ""
+    n_crashed = sum(run.state.is_crashed() for run in before if run.state)
+    # A run that ends in order counts its failures itself, in the lecture's status.
+    if n_crashed >= options.max_attempts or len(before) == MAX_RUNS:
+        return "given up", f"{lecture.name}: its run crashed {n_crashed} times; touch the video to try again"
+    pool.start(
+        keys[len(before)],
+        run_name(lecture.name, plan.targets),
+        {"lecture": lecture.name, **LibraryParameters.of(options).model_dump(mode="json")},
+        run_tags(lecture.source, plan.targets, options.root),
+    )
+    return "started", ""
+
+
+def _work_key(plan: Plan, options: LibraryOptions) -> str:
+    """Return a key that is the same as long as the same is to be done to the same video."""
+    attempts = {name: one.attempts for name, one in plan.status.languages.items()} if plan.status else {}
+    parts = [
+        str(options.output_dir.resolve()), plan.lecture.name, plan.size, plan.mtime_ns,
+        [[one, plan.todo[one], plan.settings[one], attempts.get(one, 0)] for one in plan.targets],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _why_given_up(plan: Plan) -> str:
+    languages = plan.status.languages if plan.status else {}
+    errors = [f"{target}: {one.error}" for target, one in languages.items() if one.state == "quarantined"]
+    return f"{plan.lecture.name} → {'; '.join(errors)}"

@@ -1,0 +1,147 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from made_library import add_lecture, fail, finish
+
+from f2f.config import Config, MuxConfig
+from f2f.library.lecture import LibraryOptions, Refused
+from f2f.library.scanning import find_lectures
+from flows.library_parameters import LibraryParameters, library_key
+from flows.library_runs import Started, start_runs
+from flows.names import run_name
+
+
+@dataclass
+class Pool:
+    """A server's side of runs: takes each key once, and knows how the runs ended."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    started: list[dict[str, Any]] = field(default_factory=list)
+
+    def runs(self, keys: list[str]) -> list[Any]:
+        return [self._run(self.states[key]) for key in keys if key in self.states]
+
+    def start(self, key: str, name: str, parameters: dict[str, Any], tags: list[str]) -> None:
+        if key not in self.states:
+            self.states[key] = "scheduled"
+            self.started.append({"name": name, "parameters": parameters, "tags": tags})
+
+    def end_all(self, state: str) -> None:
+        self.states = dict.fromkeys(self.states, state)
+
+    @staticmethod
+    def _run(state: str) -> Any:
+        is_final = state in ("completed", "crashed", "cancelled")
+        return SimpleNamespace(
+            state=SimpleNamespace(is_final=lambda: is_final, is_crashed=lambda: state == "crashed")
+        )
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> LibraryOptions:
+    root = tmp_path / "physics"
+    root.mkdir()
+    return LibraryOptions(root, tmp_path / "out", ("hi", "es"))
+
+
+def look(options: LibraryOptions, pool: Pool) -> Started:
+    return start_runs(find_lectures(options), options, pool)
+
+
+def test_each_new_lecture_gets_one_run_however_often_one_looks(options: LibraryOptions) -> None:
+    for name in ("week 1/intro.mp4", "week 1/limits.mp4", "प्रस्तावना.mp4"):
+        add_lecture(options, name)
+    pool = Pool()
+    assert look(options, pool).counts == {"started": 3}
+    assert look(options, pool).counts == {"under way": 3}
+    assert len(pool.started) == 3
+    [intro] = [one for one in pool.started if one["parameters"]["lecture"] == "week 1/intro.mp4"]
+    assert intro["name"] == run_name("week 1/intro.mp4", ["hi", "es"])
+    assert set(intro["tags"]) == {"f2f", "hi", "es", "week 1", "physics"}
+
+
+def test_a_run_can_do_what_its_parameters_say(options: LibraryOptions) -> None:
+    options = replace(
+        options, config=Config(profile="embedded", mux=MuxConfig(mark=False)), source_language="en",
+        patterns=("*.mp4",), lipsync=False, max_attempts=5, backoff_s=7.0,
+    )  # fmt: skip
+    add_lecture(options, "a.mp4")
+    pool = Pool()
+    look(options, pool)
+    parameters = pool.started[0]["parameters"]
+    assert parameters.pop("lecture") == "a.mp4"
+    assert LibraryParameters(**parameters).as_options() == options
+
+
+def test_what_is_done_is_left_alone_and_what_changed_is_started_again(options: LibraryOptions) -> None:
+    lecture = add_lecture(options, "a.mp4")
+    for target in options.targets:
+        finish(options, lecture, target)
+    pool = Pool()
+    assert look(options, pool).counts == {"done": 1}
+    lecture.source.write_bytes(b"another video")
+    assert look(options, pool).counts == {"started": 1}
+
+
+def test_a_video_that_changes_while_its_run_waits_gets_another(options: LibraryOptions) -> None:
+    lecture = add_lecture(options, "a.mp4")
+    pool = Pool()
+    look(options, pool)
+    lecture.source.write_bytes(b"another video, longer")
+    assert look(options, pool).counts == {"started": 1}
+    assert look(options, pool).counts == {"under way": 1}
+
+
+def test_a_crashed_run_is_taken_up_again_but_not_for_ever(options: LibraryOptions) -> None:
+    options = replace(options, max_attempts=2)
+    lecture = add_lecture(options, "a.mp4")
+    pool = Pool()
+    look(options, pool)
+    pool.end_all("crashed")
+    assert look(options, pool).counts == {"started": 1}
+    pool.end_all("crashed")
+    ended = look(options, pool)
+    assert ended.counts == {"given up": 1}
+    assert ended.reasons == ["a.mp4: its run crashed 2 times; touch the video to try again"]
+    lecture.source.touch()
+    assert look(options, pool).counts == {"started": 1}
+
+
+def test_a_run_that_left_without_a_result_is_started_again(options: LibraryOptions) -> None:
+    add_lecture(options, "a.mp4")
+    pool = Pool()
+    for _ in range(4):  # cancelled by a person, or it found the lease held: that is no failure
+        assert look(options, pool).counts == {"started": 1}
+        pool.end_all("cancelled")
+
+
+def test_refused_and_given_up_lectures_are_named(options: LibraryOptions) -> None:
+    lecture = add_lecture(options, "a.mp4")
+    for target in options.targets:
+        fail(options, lecture, target, "quarantined", "no speech was found")
+
+    def found() -> Iterator[Any]:
+        yield from find_lectures(options)
+        yield Refused("b.mp4", "it is a link out of the library")
+
+    pool = Pool()
+    ended = start_runs(found(), options, pool)
+    assert ended.counts == {"given up": 1, "refused": 1}
+    assert ended.reasons == [
+        "a.mp4 → hi: no speech was found; es: no speech was found",
+        "b.mp4: it is a link out of the library",
+    ]
+    assert start_runs(found(), options, pool, max_reasons=1).reasons == ended.reasons[:1]
+    assert pool.started == []
+
+
+def test_libraries_of_one_name_have_keys_of_their_own(tmp_path: Path) -> None:
+    made = [LibraryOptions(tmp_path / way / "physics", tmp_path / "out", ("hi",)) for way in "ab"]
+    keys = {library_key(options) for options in made}
+    assert len(keys) == 2
+    assert all(key.startswith("physics-") for key in keys)
+    assert library_key(replace(made[0], targets=("es",))) == library_key(made[0])

@@ -1,0 +1,64 @@
+import os
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from prefect_api import free_port
+
+from f2f.errors import EngineUnavailableError, UsageError
+from f2f.library.lecture import LibraryOptions
+from f2f.library.timetable import Timetable
+from flows.schedule import check_cron, local_zone, serve_library
+
+# Prefect's import passes through libraries whose own deprecations are not ours to fix.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.mark.parametrize("line", ["0 2 * * *", "*/30 8-18 * * 1-5", "15 3 1,15 * *"])
+def test_cron_lines_are_taken(line: str) -> None:
+    check_cron(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "2", "nightly", "0 2 * *", "61 2 * * *", "0 2 * * * *", "R 2 * * *", "@daily"]
+)
+def test_what_is_no_cron_line_is_named_in_one_line(line: str) -> None:
+    with pytest.raises(UsageError, match="must be five fields") as caught:
+        check_cron(line)
+    assert repr(line) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_time_zone_is_that_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Zagreb")
+    assert local_zone() == "Europe/Zagreb"
+    monkeypatch.setenv("TZ", ":Asia/Kolkata")
+    assert local_zone() == "Asia/Kolkata"
+    monkeypatch.setenv("TZ", "../../etc/passwd")
+    assert ZoneInfo(local_zone())
+    monkeypatch.delenv("TZ")
+    monkeypatch.setattr(os.path, "realpath", lambda path: "/usr/share/zoneinfo/America/Lima")
+    assert local_zone() == "America/Lima"
+    monkeypatch.setattr(os.path, "realpath", lambda path: "/etc/localtime")
+    assert local_zone() == "UTC"
+
+
+def test_a_server_elsewhere_that_is_gone_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{free_port()}/api")
+    monkeypatch.setenv("PREFECT_SERVER_API_PORT", str(free_port()))
+    said: list[str] = []
+    with pytest.raises(EngineUnavailableError, match="unset PREFECT_API_URL"):
+        serve_library(LibraryOptions(tmp_path, tmp_path, ("hi",)), Timetable(cron="0 2 * * *"), said.append)
+    assert said == []
+
+
+def test_a_mistake_in_the_timetable_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A server that answered would be used, one that does not would be started: neither comes that far.
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setattr("flows.schedule._prepare", lambda: (free_port(), "127.0.0.1"))
+    said: list[str] = []
+    with pytest.raises(UsageError, match="--cron 'soon'"):
+        serve_library(LibraryOptions(tmp_path, tmp_path, ("hi",)), Timetable(cron="soon"), said.append)
+    assert said == []
