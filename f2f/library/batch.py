@@ -34,6 +34,8 @@ def run_batch(
             left += _go_through(run, summary, found)
     # What was given up was tried again once; that is enough.
     run = replace(run, options=replace(run.options, retry_quarantined=False))
+    if left:
+        run.listener.note(f"{len(left)} lectures are held by others or wait for another attempt")
     while left:
         now = utc_now()
         ready = [lecture for lecture, due in left if due <= now]

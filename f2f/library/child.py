@@ -165,7 +165,8 @@ class _Child:
             why = "; perhaps memory ran out" if -code == signal.SIGKILL else ""
             return f"its process was killed by {name}{why}"
         said = next((line for line in reversed(self._tail) if line.strip()), "it said nothing")
-        return f"its process ended with code {code}: {said.removeprefix('f2f: ')}"
+        said = said.removeprefix("f2f: ")
+        return said if code == EXIT_STAGE_FAILED else f"its process ended with code {code}: {said}"
 
     def _hear(self, pipe: IO[bytes]) -> None:
         for line in pipe:

@@ -26,8 +26,8 @@ def line(language: str, **factors: float) -> str:
     }
     return OutputMetrics(
         time="2030-01-01T00:00:00+00:00", lecture="a.mp4", language=language, source_language="en",
-        duration_s=10, syncnet="embedded", source=None, output=None, stages=stages, peak_memory_mib=None, n_segments=1,
-        n_spoken=1, n_warnings=0, manifest="0",
+        duration_s=10, syncnet="embedded", source=None, output=None, stages=stages,
+        peak_memory_mib=None, n_segments=1, n_spoken=1, n_warnings=0, manifest="0",
     ).model_dump_json()  # fmt: skip
 
 
