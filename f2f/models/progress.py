@@ -111,23 +111,40 @@ class BarDisplay:
         self._progress.console.print(Text(f"{self._name}: {words}"), soft_wrap=True)
 
 
-class LineDisplay:
+class _Paced:
+    """A display that speaks now and then: the download's name, its rate, and when it spoke last."""
+
+    def __init__(self, every_s: float, clock: Callable[[], float]) -> None:
+        self._every_s, self._clock = every_s, clock
+        self._start("")
+
+    def _start(self, name: str) -> None:
+        self._name, self._meter, self._told_s = name, Meter(self._clock), self._clock()
+
+    def _is_due(self, done: int, *, is_last: bool = False) -> bool:
+        """Take note that ``done`` bytes are there, and tell whether to say so."""
+        self._meter.push(done)
+        is_due = is_last or self._clock() - self._told_s >= self._every_s
+        if is_due:
+            self._told_s = self._clock()
+        return is_due
+
+
+class LineDisplay(_Paced):
     """A line every ten seconds, for files and pipes."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console, self._clock = console, clock
-        self._name, self._meter, self._told_s = "", Meter(clock), 0.0
+        super().__init__(_LINE_EVERY_S, clock)
+        self._console = console
 
     def begin(self, name: str, total: int | None) -> None:
         """See `Display`."""
-        self._name, self._meter, self._told_s = name, Meter(self._clock), self._clock()
+        self._start(name)
         self._say(f"{name}: {'about ' + size_words(total) if total else 'size not known yet'}")
 
     def update(self, done: int, total: int | None) -> None:
         """See `Display`."""
-        self._meter.push(done)
-        if self._clock() - self._told_s >= _LINE_EVERY_S:
-            self._told_s = self._clock()
+        if self._is_due(done):
             self._say(f"{self._name}: {progress_words(done, total, self._meter)}")
 
     def end(self, words: str) -> None:
@@ -138,23 +155,21 @@ class LineDisplay:
         self._console.print(Text(text), soft_wrap=True)
 
 
-class EventDisplay:
+class EventDisplay(_Paced):
     """JSON events, one a second."""
 
     def __init__(self, emit: Emit, clock: Callable[[], float] = time.monotonic) -> None:
-        self._emit, self._clock = emit, clock
-        self._name, self._meter, self._told_s = "", Meter(clock), 0.0
+        super().__init__(_EVENT_EVERY_S, clock)
+        self._emit = emit
 
     def begin(self, name: str, total: int | None) -> None:
         """See `Display`."""
-        self._name, self._meter, self._told_s = name, Meter(self._clock), self._clock()
+        self._start(name)
         self._emit("download_started", model=name, total_bytes=total)
 
     def update(self, done: int, total: int | None) -> None:
         """See `Display`."""
-        self._meter.push(done)
-        if self._clock() - self._told_s >= _EVENT_EVERY_S or done == total:
-            self._told_s = self._clock()
+        if self._is_due(done, is_last=done == total):
             rate, left_s = self._meter.rate, self._meter.left_s(total)
             self._emit(
                 "download_progress", model=self._name, done_bytes=done, total_bytes=total,
