@@ -167,11 +167,12 @@ def _stage_row(record: StageRecord) -> Row:
     engine, memory = record.engine, record.peak_memory_mib
     return {
         "stage": record.stage,
-        "engine": f"{engine.name} {engine.detail}".strip() if engine else "",
         "seconds": f"{record.seconds:.1f}",
         "× real time": "" if record.real_time_factor is None else f"{record.real_time_factor:.3f}",
         "peak memory": "" if memory is None else f"{memory:.0f} MiB",
         "reused": "reused" if record.reused else "",
+        # Last, because it is long: what is behind it would be out of sight.
+        "engine": f"{engine.name} {engine.detail}".strip() if engine else "",
     }
 
 

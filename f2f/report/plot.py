@@ -10,7 +10,7 @@ from html import escape
 from f2f.results import ScoreCurve
 
 _WIDTH, _HEIGHT = 960, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 14, 14, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 24, 14, 46
 _MAX_POINTS = 400  # a curve of an hour is averaged into so many bins
 _GAP_S = 0.5  # windows further apart than this belong to different face stretches
 _STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)

@@ -63,7 +63,7 @@ def test_stage_table_shows_time_and_memory_of_the_work() -> None:
     stages = tuple(record.beside(2.0) for record in records)
     made = artifacts.stage_table(make_manifest(SOURCE).model_copy(update={"stages": stages}))
     probe, lips = made["table"]
-    assert list(lips.values()) == ["lipsync", "embedded embedded-detail", "5.0", "2.500", "812 MiB", ""]
+    assert list(lips.values()) == ["lipsync", "5.0", "2.500", "812 MiB", "", "embedded embedded-detail"]
     assert (probe["reused"], probe["peak memory"], set(probe)) == ("reused", "", set(lips))
     assert made["description"].startswith("5.0 s of work for 0:02.0 of video (2.50 × real time)")
 
