@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f2f.engines.speech import SpeakerProfile, SpeechEngine
 from f2f.loudness import speech_rms, to_dbfs
-from f2f.results import Segment
+from f2f.results import LibraryVoice, Segment
 from f2f.source_speech import judge_gender, pick_reference, pick_speech
+from f2f.speakers.turns import label_number
 
 if TYPE_CHECKING:
+    from f2f.library.voices import Person
     from f2f.loudness import Waveform
 
 _LISTEN_RATE_HZ = 16_000
 _REFERENCE_RATE_HZ = 24_000  # XTTS v2 speaks at this rate
-_LABEL = re.compile(r"S(\d+)")
 _ATTEMPTS = 32  # to find a voice that nobody has; more people than voices share
 
 
@@ -30,8 +30,8 @@ def stable_index(speaker: str | None) -> int:
     """
     if speaker is None:
         return 0
-    label = _LABEL.fullmatch(speaker)
-    return int(label[1]) - 1 if label else zlib.crc32(speaker.casefold().encode())
+    number = label_number(speaker)
+    return zlib.crc32(speaker.casefold().encode()) if number is None else number
 
 
 def listen(
@@ -63,6 +63,40 @@ def listen(
         profiles[speaker] = SpeakerProfile(stable_index(speaker), gender, reference)
     rms = speech_rms(pick_speech(sound, rate, spoken), rate)
     return profiles, to_dbfs(rms) if rms > 0 else None
+
+
+def pin_people(
+    profiles: Mapping[str | None, SpeakerProfile], people: Mapping[str | None, Person]
+) -> dict[str | None, SpeakerProfile]:
+    """Return the profiles, those of people of the library with what chooses their voices there.
+
+    They come first, in the library's order, so that of two who share a stock voice it is the same one in
+    every video who keeps it.
+    """
+    known = sorted((one for one in profiles if one in people), key=lambda one: people[one].number)
+    pinned = {
+        one: replace(profiles[one], index=people[one].index, gender=people[one].gender) for one in known
+    }
+    return {**pinned, **{one: profile for one, profile in profiles.items() if one not in pinned}}
+
+
+def library_voices(
+    engine: SpeechEngine,
+    cast: Mapping[str | None, SpeakerProfile],
+    people: Mapping[str | None, Person],
+    notice: Callable[[str], None],
+) -> tuple[LibraryVoice, ...]:
+    """Return who of the library has which stock voice in this video, and tell a person."""
+    voices: list[LibraryVoice] = []
+    for speaker, profile in cast.items():
+        if speaker not in people or profile.reference is not None:
+            continue
+        person, voice = people[speaker], engine.choose_voice(profile)
+        own = engine.choose_voice(replace(profile, index=person.index))
+        why = "" if voice == own else f" (the usual one, {own}, is somebody else's in this video)"
+        notice(f"{speaker or 'the speaker'} is person {person.number} of the library, voice {voice}{why}")
+        voices.append(LibraryVoice(speaker=speaker, person=person.number, voice=voice, usual_voice=own))
+    return tuple(voices)
 
 
 def cast_voices(

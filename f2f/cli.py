@@ -88,6 +88,10 @@ Consent = Annotated[
         "--i-have-consent", help="The speakers agree that their voices are cloned.", show_default=False
     ),
 ]
+LibraryVoices = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="People keep their voices in all videos that name the same file."),
+]
 Lips = Annotated[
     str | None, typer.Option(metavar="NAME", help="auto, embedded, wav2lip, wav2lip_gan or none.")
 ]
@@ -138,6 +142,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
     tts: Tts = None,
     voice: Voice = None,
     consent: Consent = None,
+    library_voices: LibraryVoices = None,
     lips: Lips = None,
     mark: Mark = None,
     config: ConfigFile = None,
@@ -159,7 +164,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
     """Translate a talking-face video; what is finished already is not done again."""
     flags = {
         "captions": captions, "translation": translation, "asr": asr, "mt": mt, "glossary": glossary,
-        "tts": tts, "voice": voice, "speakers": speakers,
+        "tts": tts, "voice": voice, "speakers": speakers, "library_voices": library_voices,
         "consent": consent, "lips": lips, "mark": mark, "profile": profile, "device": device,
         "licence": licence,
     }  # fmt: skip

@@ -55,6 +55,8 @@ class SynthesizeConfig(_Section):
     """espeak voice such as ``hi+f2``, or speaker name of a Coqui model; None chooses."""
     consent: bool = False
     """True states that the speaker consents to the cloning of the voice; without it a stock voice speaks."""
+    library_voices: Path | None = None
+    """File by which people keep their stock voices throughout a library; made where it is not there."""
 
 
 class FitConfig(_Section):

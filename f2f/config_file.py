@@ -16,6 +16,7 @@ PATH_KEYS = {
     ("transcribe", "captions"),
     ("translate", "translation"),
     ("translate", "glossary"),
+    ("synthesize", "library_voices"),
     ("lipsync", "weights"),
 }
 

@@ -14,6 +14,7 @@ from f2f.results import (
     Evaluation,
     FaceStretch,
     FittedSpeech,
+    LibraryVoice,
     LipRuntime,
     LipSyncResult,
     MuxResult,
@@ -130,6 +131,8 @@ class VoicesEntry(Result):
     """The user stated, by ``--i-have-consent`` or ``synthesize.consent``, that the speakers agree."""
     cloned: tuple[str, ...]
     """Speakers whose own voices are heard; all others have stock voices."""
+    library: tuple[LibraryVoice, ...] = ()
+    """Speakers who are known in the library."""
 
 
 class SourceEntry(SourceVideo):
@@ -212,7 +215,7 @@ def build_manifest(job: Job) -> Manifest:
         ),
         command=job.command,
         segments=tuple(segment_entries(job)),
-        voices=VoicesEntry(consent=job.speech.consent, cloned=job.speech.cloned),
+        voices=VoicesEntry(consent=job.speech.consent, cloned=job.speech.cloned, library=job.speech.library),
         lips=LipsEntry(
             engine=job.lips.engine,
             n_frames=job.lips.n_frames,

@@ -26,6 +26,7 @@ CONFIG_FLAGS = {
     "tts": "synthesize.engine",
     "voice": "synthesize.voice",
     "consent": "synthesize.consent",
+    "library_voices": "synthesize.library_voices",
     "lips": "lipsync.engine",
     "mark": "mux.mark",
 }

@@ -141,6 +141,19 @@ class Take(Result):
     """How often it was said until this take."""
 
 
+class LibraryVoice(Result):
+    """Who a speaker is in the library, and the stock voice that goes with it."""
+
+    speaker: str | None
+    """As in the segments; None where nobody tells speakers apart."""
+    person: int
+    """Number in the library's file of voices."""
+    voice: str
+    """The one that is heard."""
+    usual_voice: str
+    """The person's own; another one is heard where somebody else of this video has it, too."""
+
+
 class Speech(Result):
     """Result of ``synthesize``; segments without a word to say have no take."""
 
@@ -154,6 +167,8 @@ class Speech(Result):
     """Whether the user stated that the speakers consent to the cloning of their voices."""
     cloned: tuple[str, ...] = ()
     """Speakers whose voices were cloned; "the speaker" where they have no names."""
+    library: tuple[LibraryVoice, ...] = ()
+    """Speakers who are known in the library and have stock voices."""
 
     def as_said(self, translation: Translation) -> Translation:
         """Return ``translation`` with the wordings that were spoken in place of those that were not."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from f2f import choices
 from f2f.config import EvaluateConfig, TranslateConfig
@@ -31,6 +32,9 @@ from f2f.stage_call import StageCall, config_values, stage_version
 from f2f.stage_runner import StageRunner
 from f2f.takes import TakeMemory
 from f2f.workspace import Stored, make_key
+
+if TYPE_CHECKING:
+    from f2f.library.voices import Person
 
 
 @dataclass
@@ -106,6 +110,7 @@ class Run(StageRunner):
 
     def synthesize(self, target: str, shared: Shared, translation: Stored[Translation]) -> Stored[Speech]:
         """Speak it. The source counts: its sound chooses the voice, or is the voice."""
+        from f2f.library.casting import note_voices, voice_inputs
         from f2f.stages.synthesize import synthesize
         from f2f.take_making import SpeechLimits
 
@@ -119,8 +124,10 @@ class Run(StageRunner):
             "video_duration_s": shared.video.result.duration_s,
         }
         limits = SpeechLimits(**room, rates=read_rates(path))
+        people = self._find_people(target, shared, translation)
         inputs = {
-            "video": shared.video.digest, "translation": translation.digest, "room": room, **pinned.key
+            "video": shared.video.digest, "translation": translation.digest, "room": room, **pinned.key,
+            **voice_inputs(people),
         }  # fmt: skip
         # Speakers are named by what was heard; a person's edits of it have takes of their own.
         heard = {"video": shared.video.digest, "heard": shared.transcript.key, "target": target, "room": room}
@@ -129,12 +136,31 @@ class Run(StageRunner):
         stored = self._run(
             "synthesize", target, Speech, inputs,
             lambda context: synthesize(
-                translation.result, self.request.source, pinned.config, context, memory, limits
+                translation.result, self.request.source, pinned.config, context, memory, limits, people
             ),
         )  # fmt: skip
         if not stored.reused:
             learn_takes(path, target, stored.result.takes)
+        note_voices(self.request.config.synthesize.library_voices, target, stored.result)
         return stored
+
+    def _find_people(
+        self, target: str, shared: Shared, translation: Stored[Translation]
+    ) -> dict[str | None, Person]:
+        """Return who the speakers are in the library, where there is one."""
+        from f2f.library.casting import SpokenSource, find_people
+
+        path = self.request.config.synthesize.library_voices
+        if path is None:
+            return {}
+        lecture = SpokenSource(
+            self.request.source,
+            [one.segment for one in translation.result.segments],
+            shared.transcript.key,
+            self.workspace.root,
+            self.device,
+        )
+        return find_people(path, lecture, lambda line: self.tell(target, line))
 
     def fit(
         self, target: str, shared: Shared, translation: Stored[Translation], speech: Stored[Speech]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from f2f.cast import cast_voices, listen
+from f2f.cast import cast_voices, library_voices, listen, pin_people
 from f2f.config import SynthesizeConfig
 from f2f.engines import coqui, coqui_models, espeak, mms
 from f2f.engines.speech import SpeakerProfile, SpeechEngine, SpeechProblemError
@@ -19,6 +21,9 @@ from f2f.results import Speech, Take, TranslatedSegment, Translation
 from f2f.stage import StageContext
 from f2f.take_making import SpeechLimits, TakeMaker
 from f2f.takes import RememberingMaker, TakeMemory
+
+if TYPE_CHECKING:
+    from f2f.library.voices import Person
 
 VERSION = 2
 _NOBODY = "the speaker"
@@ -109,6 +114,7 @@ def synthesize(
     context: StageContext,
     memory: TakeMemory | None = None,
     limits: SpeechLimits = SpeechLimits(),  # noqa: B008 - immutable
+    people: Mapping[str | None, Person] = MappingProxyType({}),
 ) -> Speech:
     """Speak every segment of ``translation`` that has text, each into ``NNNN.wav`` of the context's folder.
 
@@ -122,6 +128,7 @@ def synthesize(
         context: folder, device and observer.
         memory: takes of earlier runs, which are not spoken again; None has none.
         limits: what takes should fit into.
+        people: who the speakers are in the library, where they are known.
 
     Raises:
         EngineUnavailableError: the engine cannot work here.
@@ -138,7 +145,8 @@ def synthesize(
         heard = [one.segment for one in translation.segments] if wanted else []
         speakers, level_dbfs = listen(source, heard, scratch if clones else None)
         engine = stack.enter_context(contextlib.closing(_load(name, translation, config, context)))
-        speakers = cast_voices(engine, speakers)
+        speakers = cast_voices(engine, pin_people(speakers, people))
+        known = library_voices(engine, speakers, people, context.notice)
         speaking = TakeMaker(engine, translation.target_language, limits, context.folder)
         maker = RememberingMaker(speaking, engine, memory, context.folder)
         slots_s = limits.slots_s([one.segment for one in translation.segments if _takes_time(one)])
@@ -159,7 +167,7 @@ def synthesize(
     cloned = _tell(context, [one for _, one in wanted], takes, problems, speakers if clones else {})
     return Speech(
         takes=tuple(takes), engine=info, problems=tuple(problems), source_level_dbfs=level_dbfs,
-        consent=config.consent, cloned=cloned,
+        consent=config.consent, cloned=cloned, library=known,
     )  # fmt: skip
 
 
