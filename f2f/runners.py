@@ -16,6 +16,8 @@ from f2f.request import Outcome, Request
 from f2f.stage import Observer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from f2f.library.lecture import LibraryOptions
     from f2f.library.timetable import Timetable
 
@@ -41,7 +43,13 @@ class Runner(Protocol):
     def ui(self, port: int | None = None, host: str | None = None) -> int:
         """Show the user interface at an address (None: the usual one); return the command's exit code."""
 
-    def schedule(self, options: LibraryOptions, timetable: Timetable, say: Callable[[str], None]) -> int:
+    def schedule(
+        self,
+        options: LibraryOptions,
+        lecture_list: Path | None,
+        timetable: Timetable,
+        say: Callable[[str], None],
+    ) -> int:
         """Translate a library at its times until Ctrl-C; return the command's exit code."""
 
 
@@ -72,7 +80,13 @@ class InlineRunner:
         """
         raise EngineUnavailableError(f"the user interface is not installed; run: {UI_INSTALL}")
 
-    def schedule(self, options: LibraryOptions, timetable: Timetable, say: Callable[[str], None]) -> int:
+    def schedule(
+        self,
+        options: LibraryOptions,
+        lecture_list: Path | None,
+        timetable: Timetable,
+        say: Callable[[str], None],
+    ) -> int:
         """Say that there is none.
 
         Raises:

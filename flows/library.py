@@ -35,7 +35,6 @@ from f2f.library.lecture import Lecture, LibraryOptions
 from f2f.library.openmetrics import write_openmetrics
 from f2f.library.planning import utc_now
 from f2f.library.processing import BatchRun, process_lecture
-from f2f.library.scanning import find_lectures, sidecars_of
 from f2f.library.summary import Row, Summary
 from f2f.stage import Observer, SilentObserver
 from flows.environment import LOGGERS
@@ -61,13 +60,14 @@ def _lecture_name() -> str:
 
 
 @flow(name="translate-library", flow_run_name=_tick_name, persist_result=False)
-def translate_library(
+def translate_library(  # noqa: PLR0913 - one parameter per field of the form
     library: str,
     targets: list[str],
     output_dir: str | None = None,
     source_language: str | None = None,
     config: dict[str, Any] | None = None,
     options: LibraryRunOptions | None = None,
+    lecture_list: str | None = None,
     deployment: str | None = None,
 ) -> Any:
     """Look for lectures that are new, changed or due for another attempt, and translate each.
@@ -79,13 +79,14 @@ def translate_library(
         source_language: code of the spoken language; empty finds it out for each lecture.
         config: keys of `configs/default.yaml` that differ from the defaults.
         options: patterns, lip-sync on or off, attempts and pause after a failure.
+        lecture_list: CSV or YAML with the lectures and what each wants; empty takes all of the folder.
         deployment: starts a run of this deployment, such as `translate-lecture/translate-lecture`, for each
             lecture; empty translates one lecture after another here.
     """
     _show_logs()
     parameters = LibraryParameters(
         library=library, targets=targets, output_dir=output_dir, source_language=source_language,
-        config=config, options=options,
+        config=config, options=options, lecture_list=lecture_list,
     )  # fmt: skip
     try:
         wanted = parameters.as_options()
@@ -96,7 +97,7 @@ def translate_library(
             return Completed(message=f"an earlier tick is still at work{where}")
         with lease:
             shown_if_possible("ended ticks", _cancel_missed_ticks)
-            return _tick(wanted, deployment)
+            return _tick(parameters, wanted, deployment)
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the next tick goes on")
     except (F2FError, OSError) as error:
@@ -104,7 +105,7 @@ def translate_library(
 
 
 @flow(name="translate-lecture", flow_run_name=_lecture_name, persist_result=False)
-def translate_lecture(
+def translate_lecture(  # noqa: PLR0913 - one parameter per field of the form
     lecture: str,
     library: str,
     targets: list[str],
@@ -112,6 +113,7 @@ def translate_lecture(
     source_language: str | None = None,
     config: dict[str, Any] | None = None,
     options: LibraryRunOptions | None = None,
+    lecture_list: str | None = None,
 ) -> Any:
     """Translate one lecture of a library, unless somebody else does; `translate-library` starts these.
 
@@ -123,17 +125,17 @@ def translate_lecture(
         source_language: code of the spoken language; empty finds it out.
         config: keys of `configs/default.yaml` that differ from the defaults.
         options: lip-sync on or off, attempts and pause after a failure.
+        lecture_list: CSV or YAML that says what the lecture wants.
     """
     _show_logs()
     parameters = LibraryParameters(
         library=library, targets=targets, output_dir=output_dir, source_language=source_language,
-        config=config, options=options,
+        config=config, options=options, lecture_list=lecture_list,
     )  # fmt: skip
     try:
         wanted = parameters.as_options()
-        source = wanted.root / lecture
-        found = Lecture(source, lecture, wanted.targets, sidecars=sidecars_of(source))
-        rows, _ = process_lecture(found, BatchRun(wanted, FlowListener(wanted)))
+        found = parameters.lecture(lecture, wanted)
+        rows, _ = process_lecture(found, BatchRun(wanted, FlowListener(parameters, wanted)))
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the next tick goes on")
     except (F2FError, OSError) as error:
@@ -144,10 +146,10 @@ def translate_lecture(
     return _end_state(summary)
 
 
-def _tick(options: LibraryOptions, deployment: str | None) -> State[Any]:
-    listener = FlowListener(options)
+def _tick(parameters: LibraryParameters, options: LibraryOptions, deployment: str | None) -> State[Any]:
+    listener = FlowListener(parameters, options)
     if deployment is not None:
-        started = start_runs(find_lectures(options), options, PrefectRunPool(deployment))
+        started = start_runs(parameters, options, PrefectRunPool(deployment))
         for reason in started.reasons:
             logger.warning("%s", reason)
         listener.write_pages()
@@ -155,7 +157,7 @@ def _tick(options: LibraryOptions, deployment: str | None) -> State[Any]:
         return Completed(message=", ".join(counts) or "no lecture found")
     summary = Summary()
     try:
-        run_batch(BatchRun(options, listener), find_lectures(options), summary)
+        run_batch(BatchRun(options, listener), parameters.lectures(options), summary)
     finally:
         listener.write_pages()
         shown_if_possible("lectures", partial(_publish, options, summary))
@@ -166,11 +168,12 @@ class FlowListener:
     """Logs with the run what a batch does, and keeps the library's own pages up to date.
 
     Args:
-        options: of the library.
+        parameters: of the library.
+        options: the same as the library's own.
     """
 
-    def __init__(self, options: LibraryOptions) -> None:
-        self._options = options
+    def __init__(self, parameters: LibraryParameters, options: LibraryOptions) -> None:
+        self._parameters, self._options = parameters, options
         self._keeper = IndexKeeper(self.write_pages)
 
     @contextmanager
@@ -194,7 +197,9 @@ class FlowListener:
     def write_pages(self) -> None:
         """Write index and figures of the library; nothing ends because they cannot be."""
         try:
-            counts = write_index(self._options)
+            listed = self._parameters.lecture_list is not None
+            found = self._parameters.lectures(self._options) if listed else None
+            counts = write_index(self._options, found)
             write_openmetrics(self._options.output_dir, dict[tuple[str, str], int](counts.items()))
         except OSError as error:
             logger.warning("the library's index cannot be written: %s", error)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from f2f.config_file import load_config
-from f2f.library.lecture import BACKOFF_S, MAX_ATTEMPTS, LibraryOptions
+from f2f.errors import UsageError
+from f2f.library.lecture import BACKOFF_S, MAX_ATTEMPTS, Lecture, LibraryOptions, Refused
+from f2f.library.listing import LectureList
 from f2f.library.options import build_library_options
+from f2f.library.scanning import find_lectures, sidecars_of
 from f2f.record import absolute_paths
 from flows.names import slug
 from flows.parameters import dotted
@@ -38,6 +42,7 @@ class LibraryParameters(BaseModel):
         source_language: spoken language; None finds it out for each lecture.
         config: keys of the configuration that differ from the defaults.
         options: the rest.
+        lecture_list: CSV or YAML with the lectures; None takes all of the folder.
     """
 
     library: str
@@ -46,10 +51,11 @@ class LibraryParameters(BaseModel):
     source_language: str | None = None
     config: dict[str, Any] | None = None
     options: LibraryRunOptions | None = None
+    lecture_list: str | None = None
 
     @classmethod
-    def of(cls, options: LibraryOptions) -> LibraryParameters:
-        """Return the parameters for ``options``; every path absolute."""
+    def of(cls, options: LibraryOptions, lecture_list: Path | None = None) -> LibraryParameters:
+        """Return the parameters for ``options`` and a list; every path absolute."""
         rest = {name: getattr(options, name) for name in LibraryRunOptions.model_fields}
         return cls(
             library=str(options.root.absolute()),
@@ -58,6 +64,7 @@ class LibraryParameters(BaseModel):
             source_language=options.source_language,
             config=absolute_paths(options.config).model_dump(mode="json", exclude_defaults=True),
             options=LibraryRunOptions(**rest),
+            lecture_list=None if lecture_list is None else str(lecture_list.absolute()),
         )
 
     def as_options(self) -> LibraryOptions:
@@ -72,8 +79,33 @@ class LibraryParameters(BaseModel):
             config=load_config(None, dict(dotted(self.config or {}))),
             source_language=self.source_language,
             output_dir=Path(self.output_dir) if self.output_dir else None,
+            is_listed=self.lecture_list is not None,
             **dict(self.options or LibraryRunOptions()),
         )
+
+    def lectures(self, options: LibraryOptions) -> Iterable[Lecture | Refused]:
+        """Give the lectures, from folder or list.
+
+        Raises:
+            UsageError: folder or list cannot be used.
+        """
+        if self.lecture_list is None:
+            return find_lectures(options)
+        return LectureList(Path(self.lecture_list), options)()
+
+    def lecture(self, name: str, options: LibraryOptions) -> Lecture:
+        """Return one lecture by its name.
+
+        Raises:
+            UsageError: the list does not name it.
+        """
+        if self.lecture_list is None:
+            source = options.root / name
+            return Lecture(source, name, options.targets, sidecars=sidecars_of(source))
+        for found in self.lectures(options):
+            if found.name == name and isinstance(found, Lecture):
+                return found
+        raise UsageError(f"{self.lecture_list} names no lecture {name} that can be translated")
 
 
 def library_key(options: LibraryOptions) -> str:

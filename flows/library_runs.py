@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -74,29 +73,31 @@ class Started:
 
 
 def start_runs(
-    found: Iterable[Lecture | Refused], options: LibraryOptions, pool: RunPool, max_reasons: int = 100
+    parameters: LibraryParameters, options: LibraryOptions, pool: RunPool, max_reasons: int = 100
 ) -> Started:
     """Start a run for each lecture that is new, changed or due for another attempt.
 
     Args:
-        found: the lectures, one at a time; nothing is kept of them.
-        options: of the library.
+        parameters: of the library; each run gets them, too.
+        options: the same as the library's own.
         pool: where to start them.
         max_reasons: no more are kept.
     """
     started = Started(Counter(), [])
-    for one in found:
+    for one in parameters.lectures(options):
         if isinstance(one, Refused):
             what, reason = "refused", f"{one.name}: {one.reason}"
         else:
-            what, reason = _start(one, options, pool)
+            what, reason = _start(one, parameters, options, pool)
         started.counts[what] += 1
         if reason and len(started.reasons) < max_reasons:
             started.reasons.append(reason)
     return started
 
 
-def _start(lecture: Lecture, options: LibraryOptions, pool: RunPool) -> tuple[str, str]:
+def _start(
+    lecture: Lecture, parameters: LibraryParameters, options: LibraryOptions, pool: RunPool
+) -> tuple[str, str]:
     plan = plan_lecture(lecture, options, utc_now())
     if not plan.targets:
         todo = set(plan.todo.values())
@@ -114,7 +115,7 @@ def _start(lecture: Lecture, options: LibraryOptions, pool: RunPool) -> tuple[st
     pool.start(
         keys[len(before)],
         run_name(lecture.name, plan.targets),
-        {"lecture": lecture.name, **LibraryParameters.of(options).model_dump(mode="json")},
+        {"lecture": lecture.name, **parameters.model_dump(mode="json")},
         run_tags(lecture.source, plan.targets, options.root),
     )
     return "started", ""

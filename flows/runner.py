@@ -16,6 +16,8 @@ from flows.environment import prepare_client, settle_prefect
 from flows.server import Answer, ask_server, find_api_url, listening_address, serve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from f2f.library.lecture import LibraryOptions
     from f2f.library.timetable import Timetable
 
@@ -84,11 +86,18 @@ class PrefectRunner:
         """
         return serve(*listening_address(port, host))
 
-    def schedule(self, options: LibraryOptions, timetable: Timetable, say: Callable[[str], None]) -> int:
+    def schedule(
+        self,
+        options: LibraryOptions,
+        lecture_list: Path | None,
+        timetable: Timetable,
+        say: Callable[[str], None],
+    ) -> int:
         """Look through a library at its times until Ctrl-C; return the exit code.
 
         Args:
             options: of the library.
+            lecture_list: CSV or YAML with the lectures; None takes all of the folder.
             timetable: when to look.
             say: tells a person.
         """
@@ -96,7 +105,7 @@ class PrefectRunner:
             raise EngineUnavailableError(f"a schedule needs Prefect; run: {INSTALL}")
         from flows.schedule import serve_library
 
-        return serve_library(options, timetable, say)
+        return serve_library(options, lecture_list, timetable, say)
 
 
 def _is_installed() -> bool:

@@ -41,20 +41,25 @@ class _Served:
 
     Attributes:
         options: of the library.
+        lecture_list: with the lectures; None takes all of the folder.
         timetable: when to look.
         zone: name of the time zone in which ``timetable.cron`` counts.
     """
 
     options: LibraryOptions
+    lecture_list: Path | None
     timetable: Timetable
     zone: str
 
 
-def serve_library(options: LibraryOptions, timetable: Timetable, say: Callable[[str], None]) -> int:
+def serve_library(
+    options: LibraryOptions, lecture_list: Path | None, timetable: Timetable, say: Callable[[str], None]
+) -> int:
     """Look through a library at its times until Ctrl-C or SIGTERM.
 
     Args:
         options: of the library.
+        lecture_list: CSV or YAML with the lectures; None takes all of the folder.
         timetable: when to look.
         say: tells a person.
 
@@ -65,12 +70,13 @@ def serve_library(options: LibraryOptions, timetable: Timetable, say: Callable[[
         UsageError: the timetable, or the address of the server, cannot be used.
         EngineUnavailableError: no server answers at ``PREFECT_API_URL``.
     """
-    served = _Served(options, timetable, local_zone())
+    served = _Served(options, lecture_list, timetable, local_zone())
     address = _prepare()
     if timetable.cron is not None:
         check_cron(timetable.cron)
     with _a_server(address, say) as ui_url:
-        say(f"{options.root} → {', '.join(options.targets)}: new and changed lectures {_when(served)}")
+        what = ", ".join(options.targets) or str(lecture_list)
+        say(f"{options.root} → {what}: new and changed lectures {_when(served)}")
         say(f"Watch at {ui_url} – Ctrl-C ends this; the same command takes the schedule up again.")
         asyncio.run(_run(served))
     say("Schedule stopped.")
@@ -192,7 +198,7 @@ async def _deploy(runner: Runner, served: _Served) -> Any:
     deployment = await translate_library.ato_deployment(
         library_key(options),
         schedule=_schedule(served),
-        parameters=LibraryParameters.of(options).model_dump(mode="json"),
+        parameters=LibraryParameters.of(options, served.lecture_list).model_dump(mode="json"),
         description=f"Looks for new and changed lectures in {options.root.absolute()} {_when(served)}.",
         tags=["f2f", Path(options.root).resolve().name],
         entrypoint_type=EntrypointType.MODULE_PATH,

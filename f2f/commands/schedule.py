@@ -21,8 +21,9 @@ def schedule(  # noqa: PLR0913 - one parameter per option
         Path, typer.Argument(metavar="LIBRARY", help="Folder of lectures, with all below it.")
     ],
     to: Annotated[
-        list[str], typer.Option("--to", metavar="LANG", help="Target language, such as hi; repeatable.")
-    ],
+        list[str] | None,
+        typer.Option("--to", metavar="LANG", help="Target language; repeatable. A --list may say others."),
+    ] = None,
     cron: Annotated[
         str | None,
         typer.Option(metavar="LINE", help='When to look, such as "0 2 * * *", in the time of this machine.'),
@@ -38,6 +39,12 @@ def schedule(  # noqa: PLR0913 - one parameter per option
         Path | None,
         typer.Option(
             "-o", "--output", metavar="DIR", help="Folder that mirrors LIBRARY; else beside each lecture."
+        ),
+    ] = None,
+    list_: Annotated[
+        Path | None,
+        typer.Option(
+            "--list", metavar="FILE", help="CSV or YAML of lectures with languages, captions, voices …"
         ),
     ] = None,
     pattern: Annotated[
@@ -64,6 +71,7 @@ def schedule(  # noqa: PLR0913 - one parameter per option
     looks that were missed while nothing ran are caught up by one.
     """
     with Session(json=False, debug=debug) as session:
+        from f2f.library.listing import LectureList
         from f2f.library.options import build_library_options
         from f2f.library.timetable import build_timetable
         from f2f.options import build_config
@@ -71,8 +79,10 @@ def schedule(  # noqa: PLR0913 - one parameter per option
 
         timetable = build_timetable(cron, every, now=now)
         options = build_library_options(
-            library, to, config=build_config(config, {"profile": profile}, settings or ()),
+            library, to or [], config=build_config(config, {"profile": profile}, settings or ()),
             source_language=from_, output_dir=output, patterns=tuple(pattern or ()),
-            lipsync=not no_lipsync, force=force,
+            is_listed=list_ is not None, lipsync=not no_lipsync, force=force,
         )  # fmt: skip
-        raise typer.Exit(an_installed_runner().schedule(options, timetable, session.say))
+        if list_ is not None:
+            LectureList(list_, options)  # its mistakes are told now, not at night
+        raise typer.Exit(an_installed_runner().schedule(options, list_, timetable, session.say))

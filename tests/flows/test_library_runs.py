@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,8 +7,9 @@ import pytest
 from made_library import add_lecture, fail, finish
 
 from f2f.config import Config, MuxConfig
-from f2f.library.lecture import LibraryOptions, Refused
-from f2f.library.scanning import find_lectures
+from f2f.errors import UsageError
+from f2f.library.lecture import LibraryOptions
+from f2f.library.options import build_library_options
 from flows.library_parameters import LibraryParameters, library_key
 from flows.library_runs import Started, start_runs
 from flows.names import run_name
@@ -45,11 +45,11 @@ class Pool:
 def options(tmp_path: Path) -> LibraryOptions:
     root = tmp_path / "physics"
     root.mkdir()
-    return LibraryOptions(root, tmp_path / "out", ("hi", "es"))
+    return build_library_options(root, ["hi", "es"], config=Config(), output_dir=tmp_path / "out")
 
 
-def look(options: LibraryOptions, pool: Pool) -> Started:
-    return start_runs(find_lectures(options), options, pool)
+def look(options: LibraryOptions, pool: Pool, lecture_list: Path | None = None) -> Started:
+    return start_runs(LibraryParameters.of(options, lecture_list), options, pool)
 
 
 def test_each_new_lecture_gets_one_run_however_often_one_looks(options: LibraryOptions) -> None:
@@ -65,9 +65,10 @@ def test_each_new_lecture_gets_one_run_however_often_one_looks(options: LibraryO
 
 
 def test_a_run_can_do_what_its_parameters_say(options: LibraryOptions) -> None:
-    options = replace(
-        options, config=Config(profile="embedded", mux=MuxConfig(mark=False)), source_language="en",
-        patterns=("*.mp4",), lipsync=False, max_attempts=5, backoff_s=7.0,
+    options = build_library_options(
+        options.root, options.targets, config=Config(profile="embedded", mux=MuxConfig(mark=False)),
+        output_dir=options.output_dir, source_language="en", patterns=("*.mp4",), lipsync=False,
+        max_attempts=5, backoff_s=7.0,
     )  # fmt: skip
     add_lecture(options, "a.mp4")
     pool = Pool()
@@ -119,24 +120,38 @@ def test_a_run_that_left_without_a_result_is_started_again(options: LibraryOptio
         pool.end_all("cancelled")
 
 
-def test_refused_and_given_up_lectures_are_named(options: LibraryOptions) -> None:
+def test_refused_and_given_up_lectures_are_named(options: LibraryOptions, tmp_path: Path) -> None:
     lecture = add_lecture(options, "a.mp4")
     for target in options.targets:
         fail(options, lecture, target, "quarantined", "no speech was found")
-
-    def found() -> Iterator[Any]:
-        yield from find_lectures(options)
-        yield Refused("b.mp4", "it is a link out of the library")
-
+    (tmp_path / "elsewhere.mp4").write_bytes(b"video")
+    (options.root / "b.mp4").symlink_to(tmp_path / "elsewhere.mp4")
     pool = Pool()
-    ended = start_runs(found(), options, pool)
+    ended = look(options, pool)
     assert ended.counts == {"given up": 1, "refused": 1}
-    assert ended.reasons == [
-        "a.mp4 → hi: no speech was found; es: no speech was found",
-        "b.mp4: it is a link out of the library",
-    ]
-    assert start_runs(found(), options, pool, max_reasons=1).reasons == ended.reasons[:1]
+    first, second = ended.reasons
+    assert first == "a.mp4 → hi: no speech was found; es: no speech was found"
+    assert second.startswith("b.mp4: it is a link out of the library")
+    parameters = LibraryParameters.of(options)
+    assert start_runs(parameters, options, pool, max_reasons=1).reasons == [first]
     assert pool.started == []
+
+
+def test_what_a_list_wants_reaches_the_run(options: LibraryOptions, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        add_lecture(options, name)
+    path = tmp_path / "list.csv"
+    path.write_text("lecture,to,voice\nb.mp4,es,es+m1\n", encoding="utf-8")
+    pool = Pool()
+    assert look(options, pool, path).counts == {"started": 1}
+    parameters = pool.started[0]["parameters"]
+    name = parameters.pop("lecture")
+    again = LibraryParameters(**parameters)
+    lecture = again.lecture(name, again.as_options())
+    assert (lecture.name, lecture.targets) == ("b.mp4", ("es",))
+    assert lecture.language_settings == {"es": {"synthesize.voice": "es+m1"}}
+    with pytest.raises(UsageError, match=r"names no lecture a\.mp4"):
+        again.lecture("a.mp4", again.as_options())
 
 
 def test_libraries_of_one_name_have_keys_of_their_own(tmp_path: Path) -> None:

@@ -14,6 +14,10 @@ from flows.schedule import check_cron, local_zone, serve_library
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
+def options(folder: Path) -> LibraryOptions:
+    return LibraryOptions(folder, folder, ("hi",))
+
+
 @pytest.mark.parametrize("line", ["0 2 * * *", "*/30 8-18 * * 1-5", "15 3 1,15 * *"])
 def test_cron_lines_are_taken(line: str) -> None:
     check_cron(line)
@@ -50,7 +54,7 @@ def test_a_server_elsewhere_that_is_gone_is_not_replaced(
     monkeypatch.setenv("PREFECT_SERVER_API_PORT", str(free_port()))
     said: list[str] = []
     with pytest.raises(EngineUnavailableError, match="unset PREFECT_API_URL"):
-        serve_library(LibraryOptions(tmp_path, tmp_path, ("hi",)), Timetable(cron="0 2 * * *"), said.append)
+        serve_library(options(tmp_path), None, Timetable(cron="0 2 * * *"), said.append)
     assert said == []
 
 
@@ -60,5 +64,5 @@ def test_a_mistake_in_the_timetable_starts_nothing(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("flows.schedule._prepare", lambda: (free_port(), "127.0.0.1"))
     said: list[str] = []
     with pytest.raises(UsageError, match="--cron 'soon'"):
-        serve_library(LibraryOptions(tmp_path, tmp_path, ("hi",)), Timetable(cron="soon"), said.append)
+        serve_library(options(tmp_path), None, Timetable(cron="soon"), said.append)
     assert said == []
