@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from charset_normalizer import CharsetMatch
 
 MAX_BYTES = 50 * 2**20  # captions of a whole day are below 5 MB
+MAX_CUES = 100_000  # more than one a second for a whole day
+_GUESS_BYTES = 2**20  # enough to guess an encoding by
 
 _BOMS = (  # the longer first: a UTF-32 mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -55,6 +57,7 @@ _TIME = r"-?(?:\d+:)?\d{1,3}:\d{1,2}(?:[.,:]\d{1,3})?"
 _ARROW = re.compile(rf"^\s*({_TIME})\s*[-–—]+>\s*({_TIME})(?:\s.*)?$")
 _COMMA = re.compile(rf"^({_TIME}),({_TIME})\s*$")  # SBV
 _CLOCK = re.compile(r"^(?:(\d+):)?(\d{1,3}):(\d{1,2})(?:[.,:](\d{1,3}))?$")
+_CUE_SIGNS = ("-->", "\nDialogue:", "<p", "<SYNC", "<Sync", "<sync", "\n{")  # of SubRip … MicroDVD
 _INVISIBLE = re.compile("[\ufeff\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]")
 
 
@@ -92,7 +95,7 @@ def decode_captions(data: bytes, name: str, language: str | None = None) -> Capt
         )
     if len(data) > MAX_BYTES:
         raise CaptionError(
-            f"{name} has {len(data) / 2**20:.0f} MB; captions have at most {MAX_BYTES // 2**20}: is this the "
+            f"{name} has more than {MAX_BYTES // 2**20} MB, more than captions of a whole day: is this the "
             "right file?"
         )
     text, encoding = _decode(data, name, language)
@@ -100,6 +103,11 @@ def decode_captions(data: bytes, name: str, language: str | None = None) -> Capt
     if re.match(r"\s*(<!doctype html|<html)", text, re.I):
         raise CaptionError(f"{name} is a web page, not captions: the download went wrong, fetch it again")
     lines = text.split("\n")
+    n_cues = sum(map(text.count, _CUE_SIGNS))
+    if n_cues > MAX_CUES:
+        raise CaptionError(
+            f"{name} holds about {n_cues:,} captions; at most {MAX_CUES:,} are read: is this the right file?"
+        )
     if not any(_ARROW.match(line) or _COMMA.match(line) for line in lines) or "[Script Info]" in text[:2000]:
         return CaptionText(text, is_subrip=False, encoding=encoding)
     is_vtt = lines[0].lstrip().startswith("WEBVTT")
@@ -138,7 +146,8 @@ def _decode_legacy(data: bytes, name: str, language: str | None) -> tuple[str, s
             "save the file as UTF-8"
         ) from exc
     # Timing lines are ASCII and only dilute what tells encodings apart.
-    telling = b"\n".join(line for line in data.splitlines() if not line.isascii())
+    telling = b"\n".join(line for line in data.splitlines() if not line.isascii())[:_GUESS_BYTES]
+    telling = telling if len(telling) < _GUESS_BYTES else telling[: telling.rfind(b"\n") + 1] or telling
     pages = _CODE_PAGES.get(language or "", [])
     matches = [*(from_bytes(telling, cp_isolation=pages) if pages else ()), *from_bytes(telling)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from f2f.caption_layout import format_srt
-from f2f.caption_text import CaptionText, decode_captions
+from f2f.caption_text import MAX_BYTES, CaptionText, decode_captions
 from f2f.cues import Cue, RawCue, clean_lines, tidy_cues
 from f2f.errors import CaptionError
 from f2f.languages import Language, find_language
@@ -68,7 +68,8 @@ def read_captions(path: Path, language: str | None = None) -> Captions:
         CaptionError: it cannot be read, or holds nothing to say.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as exc:
         raise CaptionError(f"caption file {path} cannot be read: {exc.strerror or exc}") from exc
     return _parse(data, path.name, language)
@@ -96,7 +97,9 @@ def read_embedded_captions(source: Path, info: MediaInfo, language: str | None =
             "give captions with --captions FILE"
         )
     name = f"text track {track.index} of {source.name}"
-    args = ["-i", f"file:{source}", "-map", f"0:{track.index}", "-f", "srt", "pipe:1"]
+    # A little more than what is too large is written at most.
+    size = ["-fs", str(MAX_BYTES + 2**20)]
+    args = ["-i", f"file:{source}", "-map", f"0:{track.index}", *size, "-f", "srt", "pipe:1"]
     try:
         data = run_ffmpeg(args, what=f"reading {name}")
     except MediaError as exc:

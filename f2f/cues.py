@@ -22,9 +22,10 @@ MAX_SEGMENT_CHARACTERS = 140
 MAX_JOINED_PAUSE_S = 0.3
 
 _CONTIGUOUS_S = 0.1
-_VOICE_TAG = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>", re.I)
+# None of these looks beyond the next sign of its kind, so that no line, however made, takes long.
+_VOICE_TAG = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>", re.I)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>")
-_SOUND = re.compile(r"\[[^\]]*\]|【[^】]*】|[♪♫♩♬🎵🎶]+")
+_SOUND = re.compile(r"\[[^\[\]]*\]|【[^【】]*】|[♪♫♩♬🎵🎶]+")
 _WHOLE_LINE_ASIDE = re.compile(r"^\s*[(（][^()（）]*[)）]\s*$")
 _DASH = re.compile(r"^\s*(?:>{2,}|[-–—‐](?=\s|[^\W\d]))\s*")
 _CAPITAL_NAME = re.compile(r"^([A-Z][A-Z.' \-]{1,24}(?: \d+)?):\s+")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +33,7 @@ _PATCH_BYTES = 16_000  # one 96×96 lossless patch, measured 11–15 kB
 _VIDEO_BITS_PER_PIXEL = 0.25  # x264 CRF 18 of noisy film; talking heads need a third of it
 _SOUND_BYTES_PER_S = 3 * 96_000  # takes and fitted speech as 48 kHz 16-bit wav, and margin
 _SPARE_BYTES = 100 * 2**20
+_NAME_EXTRA_BYTES = len("..review.srt.4194304-0123abcd.tmp")  # about the stem and language of an output
 
 
 @dataclass
@@ -86,6 +87,8 @@ def check(request: Request) -> str:
         PreflightError: with one line for every problem.
     """
     problems = Problems()
+    _check_names(request, problems)
+    problems.raise_any()  # what cannot be written cannot be in other lines either
     device: str = request.config.device
     with problems.collect():
         device = resolve_device(device)
@@ -115,6 +118,27 @@ def _check_source(request: Request, problems: Problems) -> MediaInfo | None:
         with problems.collect():
             return inspect(source)
     return None
+
+
+def _check_names(request: Request, problems: Problems) -> None:
+    """Check that the names can stand in texts, and the video's within those of its outputs."""
+    paths = (request.source.absolute(), request.output_dir.absolute(), request.workspace_root.absolute())
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(path).decode("utf-8", "replace")
+            problems.add(f"the name {shown} is not in UTF-8; rename it")
+            return
+    longest = max((len(os.fsencode(target)) for target in request.targets), default=0)
+    n_bytes = len(os.fsencode(request.source.stem)) + longest + _NAME_EXTRA_BYTES
+    with suppress(OSError, ValueError):
+        allowed = os.pathconf(existing_folder(request.output_dir), "PC_NAME_MAX")
+        if n_bytes > allowed:
+            problems.add(
+                f"the name {request.source.name} is too long by {n_bytes - allowed} bytes for the names of "
+                "its outputs; rename the video"
+            )
 
 
 def _check_languages(request: Request, problems: Problems) -> list[str]:

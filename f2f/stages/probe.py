@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _HASH_BLOCK_BYTES = 1 << 20
+MAX_PIXELS = 40_000_000  # 8K has 33 million
+MAX_DURATION_S = 48 * 3600.0
 _LOST_TAIL_S = 0.5  # a file that states so much more than it holds was cut off
 
 
@@ -71,7 +73,8 @@ def inspect(source: Path) -> MediaInfo:
 
     try:
         info = probe_media(source)
-        _, audio = _require_streams(info)
+        video, audio = _require_streams(info)
+        _require_size(info, video)
         _require_decodable(source, audio)
     except LipSyncError as error:
         raise UsageError(f"cannot use {source}: {error}") from error
@@ -86,6 +89,20 @@ def _require_streams(info: MediaInfo) -> tuple[VideoStream, AudioStream]:
             f"{info.path.name} has no sound, so there is nothing to translate: give a video with speech"
         )
     return info.video, info.audio[0]
+
+
+def _require_size(info: MediaInfo, video: VideoStream) -> None:
+    """Look whether pictures and length, as stated, can be worked on; a small file may state anything."""
+    if video.width * video.height > MAX_PIXELS:
+        raise UsageError(
+            f"{info.path.name} has pictures of {video.width}×{video.height}; at most {MAX_PIXELS:,} pixels "
+            "are taken: scale it down first"
+        )
+    if info.duration_s > MAX_DURATION_S:
+        raise UsageError(
+            f"{info.path.name} lasts {info.duration_s / 3600:,.1f} hours; at most {MAX_DURATION_S / 3600:g} "
+            "are taken: cut it into parts"
+        )
 
 
 def _require_decodable(source: Path, audio: AudioStream) -> None:

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -19,7 +20,9 @@ from lipsync_core.whole_files import part_beside
 
 PIPE_BYTES = 1 << 20  # what Linux lets anyone have
 TAIL_LINES = 12  # of stderr kept for error messages
-QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
+MAX_BLOCK_BYTES = 1 << 30  # what a file makes ffmpeg ask for at once; an 8K picture needs a quarter
+LIMITS = ("-max_alloc", str(MAX_BLOCK_BYTES))
+QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error", *LIMITS)
 
 
 @lru_cache(maxsize=1)
@@ -69,15 +72,34 @@ def run_ffmpeg(args: Sequence[str], *, what: str) -> bytes:
             stop_process(process)  # subprocess.run would leave it to be reaped by nobody
             raise
     if process.returncode:
-        raise failure(what, command, messages.decode("utf-8", "replace"))
+        raise failure(what, command, messages.decode("utf-8", "replace"), process.returncode)
     return output
 
 
-def failure(what: str, command: Sequence[str], stderr: str) -> MediaError:
-    """Return the error for a failed ffmpeg run: one line, its reason last."""
+def failure(what: str, command: Sequence[str], stderr: str, code: int = 0) -> MediaError:
+    """Return the error for a failed ffmpeg run: one line, its reason last.
+
+    Args:
+        what: what was being done.
+        command: how ffmpeg was called.
+        stderr: what it said.
+        code: its exit code; negative if a signal ended it.
+    """
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     tail = "\n".join(lines[-TAIL_LINES:])
-    return MediaError(f"{what} failed: {_reason(lines)}", command=command, stderr_tail=tail)
+    crash = _crash(code)
+    reason = crash or _reason(lines)
+    return MediaError(f"{what} failed: {reason}", command=command, stderr_tail=tail)
+
+
+def _crash(code: int) -> str | None:
+    """Say that a signal ended ffmpeg; None if it ended by itself."""
+    if code >= 0:
+        return None
+    name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
+    if -code == signal.SIGKILL:
+        return f"ffmpeg was ended from outside ({name}); perhaps memory ran out"
+    return f"ffmpeg crashed on it ({name}): export the file again, or convert it with another program"
 
 
 def _reason(lines: Sequence[str]) -> str:
@@ -195,8 +217,8 @@ class FfmpegProcess:
 
     def failure(self) -> MediaError:
         """Wait for its end and return the error that tells why it failed."""
-        self._process.wait()
-        return failure(self._what, self._command, self._tail.text())
+        code = self._process.wait()
+        return failure(self._what, self._command, self._tail.text(), code)
 
     def kill(self) -> None:
         """End it at once; a `write` in another thread then fails."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipsync_core.errors import MediaError
-from lipsync_core.media.ffmpeg import FfmpegProcess, failure, ffmpeg_path, input_argument
+from lipsync_core.media.ffmpeg import LIMITS, FfmpegProcess, failure, ffmpeg_path, input_argument
 from lipsync_core.media.streams import AudioStream, SubtitleStream, VideoStream, parse_streams
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv")
+
+MAX_PROBE_S = 300.0  # for a header; of a sound file it takes less than a second
 
 
 @dataclass(frozen=True)
@@ -46,25 +49,42 @@ def probe_media(path: Path | str) -> MediaInfo:
     source = input_argument(file)
     if file.stat().st_size == 0:
         raise MediaError(f"{file} is empty (0 bytes): copy or download it again")
-    command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-i", source]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    listing = done.stderr.decode("utf-8", "replace")
+    command = [ffmpeg_path(), "-hide_banner", "-nostdin", *LIMITS, "-i", source]
+    listing, code = _listing(file, command)
     header = re.search(r"^Input #0, (\S+), from ", listing, re.M)
-    if header is None:
-        raise failure(f"reading {file}", command, listing)
-    videos, audio, subtitles = parse_streams(listing[header.start() :])
+    if header is None or code < 0:
+        raise failure(f"reading {file}", command, listing, code)
+    # What comes behind the name, which may look like anything.
+    named = listing.find(f"from '{source}':", header.start())
+    streams = listing[header.end() if named < 0 else named + len(source) :]
+    videos, audio, subtitles = parse_streams(streams)
     if not videos and not audio:
         raise MediaError(f"{file} holds neither video nor audio that can be decoded")
-    start = re.search(r"Duration: [^\n]*start: (-?[\d.]+)", listing)
+    start = re.search(r"Duration: [^\n]*start: (-?[\d.]+)", streams)
     return MediaInfo(
         path=file,
         container=header[1],
-        duration_s=_duration(file, listing),
+        duration_s=_duration(file, streams),
         start_s=float(start[1]) if start else 0.0,
         video=videos[0] if videos else None,
         audio=audio,
         subtitles=subtitles,
     )
+
+
+def _listing(file: Path, command: list[str]) -> tuple[str, int]:
+    """Return what ffmpeg says of a file, and its exit code."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=MAX_PROBE_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MediaError(
+            f"reading {file} failed: ffmpeg does not come to an end of its header in {MAX_PROBE_S:.0f} s; "
+            "export the file again",
+            command=command,
+        ) from error
+    return os.fsdecode(done.stderr), done.returncode  # as Python spells names that are not in UTF-8
 
 
 def _duration(file: Path, listing: str) -> float:
