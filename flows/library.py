@@ -29,10 +29,10 @@ from prefect.states import Cancelled, Completed, Failed
 
 from f2f.errors import F2FError
 from f2f.library.batch import run_batch
-from f2f.library.index_page import IndexKeeper, write_index
+from f2f.library.index_page import IndexKeeper
 from f2f.library.lease import read_holder, take_lease
 from f2f.library.lecture import Lecture, LibraryOptions
-from f2f.library.openmetrics import write_openmetrics
+from f2f.library.pages import write_pages
 from f2f.library.planning import utc_now
 from f2f.library.processing import BatchRun, process_lecture
 from f2f.library.summary import Row, Summary
@@ -195,14 +195,12 @@ class FlowListener:
         logger.warning("%s", text)
 
     def write_pages(self) -> None:
-        """Write index and figures of the library; nothing ends because they cannot be."""
+        """Write index, trends and figures of the library; nothing ends because they cannot be."""
         try:
             listed = self._parameters.lecture_list is not None
-            found = self._parameters.lectures(self._options) if listed else None
-            counts = write_index(self._options, found)
-            write_openmetrics(self._options.output_dir, dict[tuple[str, str], int](counts.items()))
+            write_pages(self._options, self._parameters.lectures(self._options) if listed else None)
         except OSError as error:
-            logger.warning("the library's index cannot be written: %s", error)
+            logger.warning("the library's pages cannot be written: %s", error)
 
 
 def _end_state(summary: Summary) -> State[Any]:

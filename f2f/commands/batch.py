@@ -188,13 +188,10 @@ class _Listener:
         self._session.note(text)
 
     def write_pages(self) -> None:
-        """Write the index and the figures for Prometheus; a batch does not end because they cannot be."""
-        from f2f.library.index_page import write_index
-        from f2f.library.openmetrics import write_openmetrics
+        """Write index, trends and figures for Prometheus; a batch does not end because they cannot be."""
+        from f2f.library.pages import write_pages
 
         try:
-            counts = write_index(self._options, None if self._listed is None else self._listed())
-            lectures: dict[tuple[str, str], int] = {(code, state): n for (code, state), n in counts.items()}
-            write_openmetrics(self._options.output_dir, lectures)
+            write_pages(self._options, None if self._listed is None else self._listed())
         except OSError as error:
-            self._session.note(f"the library's index cannot be written: {error}")
+            self._session.note(f"the library's pages cannot be written: {error}")
