@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from f2f.config import Config
+from f2f.config_file import overlay_config
 from f2f.errors import UsageError
 from f2f.languages import parse_language
-from f2f.library.lecture import LibraryOptions
+from f2f.library.lecture import LIBRARY_FOLDER, LibraryOptions
 
 _SINGLE_KEYS = (("transcribe", "captions"), ("translate", "translation"))
 
@@ -25,6 +26,8 @@ def build_library_options(
     **rest: Any,
 ) -> LibraryOptions:
     """Return options with languages in their standard spelling and without repeats.
+
+    People keep their voices throughout the library, unless the configuration names another file of voices.
 
     Args:
         root: folder of the lectures; outputs go beside them unless ``output_dir`` says otherwise.
@@ -48,11 +51,14 @@ def build_library_options(
             problems.append(
                 f"{section}.{key} is of one lecture: put captions beside each video, or name them in a --list"
             )
-    if not known and not is_listed:
+    if not any(map(str.strip, targets)) and not is_listed:
         problems.append("no target language; give at least one with --to, such as --to hi")
     if problems:
         raise UsageError("\n".join(problems))
     out = root if output_dir is None else output_dir
+    if config.synthesize.library_voices is None:
+        voices = {"synthesize.library_voices": out / LIBRARY_FOLDER / "voices.json"}
+        config = overlay_config(config, voices, "library")
     return LibraryOptions(root, out, known, config, source_language=spoken, **rest)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from f2f.engines.speech import SpeakerProfile
 from f2f.engines.status import Choice, EngineStatus
@@ -35,6 +33,9 @@ from f2f.results import (
 from f2f.stage import StageContext
 from f2f.take_making import MadeTake
 from f2f.takes import TakeMemory
+
+if TYPE_CHECKING:
+    import pytest
 
 SCORE = VideoScore(whole=None, reason="tiny")
 
