@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from f2f.errors import EngineUnavailableError, UsageError
@@ -26,6 +27,7 @@ from flows.library_parameters import LibraryParameters, library_key
 from flows.server import ask_server, find_api_url, listening_address, server_beside
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
     from prefect.runner import Runner
     from prefect.schedules import Schedule
 
@@ -178,8 +180,9 @@ async def _run(served: _Served) -> None:
         "f2f-schedule", POLL_S, heartbeat_seconds=BEAT_S, limit=MAX_TICKS, pause_on_shutdown=False
     )
     deployment_id = await _deploy(runner, served)
-    if served.timetable.now:
-        async with get_client() as client:
+    async with get_client() as client:
+        # Events tell of a crash only later if the server died with the run.
+        if served.timetable.now or await _is_unfinished(client, deployment_id):
             await client.create_flow_run_from_deployment(deployment_id)
     serving = asyncio.create_task(runner.start())
     await asyncio.sleep(0)  # until the runner has set its own handler of SIGTERM, which leaves in disorder
@@ -189,7 +192,24 @@ async def _run(served: _Served) -> None:
         await serving
 
 
-async def _deploy(runner: Runner, served: _Served) -> Any:
+async def _is_unfinished(client: PrefectClient, deployment_id: UUID) -> bool:
+    """Whether the last tick came to no end, or to a bad one by no fault of its own."""
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterDeploymentId,
+        FlowRunFilterStartTime,
+    )
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    begun = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]),
+        start_time=FlowRunFilterStartTime(is_null_=False),
+    )
+    last = await client.read_flow_runs(flow_run_filter=begun, sort=FlowRunSort.START_TIME_DESC, limit=1)
+    return any(run.state is None or not run.state.is_final() or run.state.is_crashed() for run in last)
+
+
+async def _deploy(runner: Runner, served: _Served) -> UUID:
     from prefect.types.entrypoint import EntrypointType
 
     from flows.library import translate_library
