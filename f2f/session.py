@@ -224,9 +224,9 @@ def explain(error: BaseException) -> tuple[list[str], int]:
     if isinstance(error, errors.StageError):
         return [*lines, RESUME], error.exit_code
     if isinstance(error, errors.F2FError):
+        return lines, error.exit_code
     if (words := disk_words(error)) is not None:
         return [words, RESUME], errors.EXIT_STAGE_FAILED
-        return lines, error.exit_code
     if isinstance(error, LipSyncError):
         code = (
             errors.EXIT_ENGINE_MISSING if isinstance(error, MissingModelError) else errors.EXIT_STAGE_FAILED
