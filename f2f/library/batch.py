@@ -54,9 +54,9 @@ def _go_through(run: BatchRun, summary: Summary, lecture: Lecture) -> list[tuple
     try:
         rows, due = process_lecture(lecture, run)
     except Exception as error:  # noqa: BLE001 - one bad lecture must not stop the rest
-        from f2f.session import explain
+        from f2f.session import RESUME, explain
 
-        reason = "; ".join(explain(error)[0])
+        reason = "; ".join(line for line in explain(error)[0] if line != RESUME)
         rows, due = [Row(lecture.name, target, "failed", reason=reason) for target in lecture.targets], None
     _tell(run, summary, rows)
     return [] if due is None else [(lecture, due)]

@@ -58,7 +58,7 @@ def run_order(order: Order, events: JsonObserver) -> None:
     """Translate into each language; one that fails does not stop the others."""
     from f2f.checked import checked
     from f2f.runners import choose_runner
-    from f2f.session import explain
+    from f2f.session import RESUME, explain
 
     runner = None
     for target, values in order.requests.items():
@@ -73,7 +73,7 @@ def run_order(order: Order, events: JsonObserver) -> None:
             events.emit(
                 FAILED_EVENT,
                 target_language=target,
-                messages=lines,
+                messages=[line for line in lines if line != RESUME],
                 exit_code=code,
                 is_final=code in _FINAL_CODES and not getattr(error, "is_passing", False),
                 seconds=round(time.monotonic() - started_s, 3),
