@@ -35,7 +35,7 @@ __all__ = [
 
 _CLUSTERS_NOTICE = (
     "{n} speakers were told apart by timbre alone, without a trained network: on clean clips of two to five "
-    "people 0 to 12 % of the time went to the wrong one, and voices that are alike are taken for one; say "
+    "people 13 % of the time went to the wrong one (6 % where their number was given); say "
     "how many people speak with --speakers N (1: do not tell apart), or let a network do it: "
     f"{voice_encoder.INSTALL}"
 )

@@ -4,6 +4,10 @@ All windows of a piece of speech vote together: the mean of the cosines between 
 the same expectation whatever their lengths are, so one threshold serves short turns and long ones. The mean
 of each cluster is then compared with every window, at a cost for each change, which finds the changes of
 speaker inside a stretch of speech.
+
+Measured as :mod:`f2f.speakers.clustering` is, on other people than those the threshold was chosen on: 1.6 %
+of the speech went to the wrong person with the number of people given, 1.5 % with it found out, and 91 % of
+the numbers were right.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import itertools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +41,7 @@ _FRAMES_PER_S = 100
 _FFT_SAMPLES, _HOP_SAMPLES, _BANDS, _UNITS = 400, 160, 40, 256
 _LEVEL_DBFS = -30.0  # its training data was brought to this level
 _BATCH = 64
+_BLOCK_S = 60.0  # of a longer region so much is heard at once, whatever its length
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -126,6 +129,12 @@ class VoiceEncoder:
         return [self._embed_region(waveform, region) for region in regions]
 
     def _embed_region(self, waveform: Waveform, region: Region) -> tuple[FloatArray, FloatArray]:
+        edges_s = np.linspace(*region, max(1, math.ceil((region[1] - region[0]) / _BLOCK_S)) + 1).tolist()
+        blocks = [self._embed_block(waveform, block) for block in itertools.pairwise(edges_s)]
+        middles_s, embeddings = zip(*blocks, strict=True)
+        return np.concatenate(middles_s), np.concatenate(embeddings)
+
+    def _embed_block(self, waveform: Waveform, region: Region) -> tuple[FloatArray, FloatArray]:
         import torch
 
         first, last = (round(time_s * SAMPLE_RATE_HZ) for time_s in region)

@@ -60,6 +60,24 @@ def test_embeddings_of_windows(random_weights: Path) -> None:
     assert again[0][1] == pytest.approx(long[1], abs=1e-4)  # a level is no voice
 
 
+def test_long_regions_are_heard_in_blocks(random_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest: list[int] = []
+
+    def listen(waveform: np.ndarray) -> torch.Tensor:
+        longest.append(waveform.size)
+        return mel_powers(waveform)
+
+    monkeypatch.setattr(voice_encoder, "_BLOCK_S", 3.0)
+    monkeypatch.setattr(voice_encoder, "mel_powers", listen)
+    [(middles_s, embeddings)] = VoiceEncoder(weights=random_weights, sha256=None).embed_regions(
+        np.tile(speak(SENTENCES[0]), 3), [(0.5, 9.0)]
+    )
+    assert max(longest) <= 3 * RATE
+    assert len(middles_s) == len(embeddings)
+    assert (np.diff(middles_s) > 0).all()
+    assert np.diff(middles_s).max() < 1.8  # at the edge of two blocks
+
+
 def test_other_weights_are_refused_in_one_line(random_weights: Path, tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailableError, match="SHA-256"):
         VoiceEncoder(weights=random_weights)
