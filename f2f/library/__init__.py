@@ -9,6 +9,8 @@
     pricing    what that would take
     batch      does it, a child process for each lecture
     worker     that process
+    metrics    figures of every finished output, library.jsonl
+    pages      all that tells how the library stands: index_page, trends, openmetrics
 
 There is no database: everything about one lecture lies beside it, so any shared folder will do.
 """

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from f2f.errors import UsageError
 from f2f.manifest import Manifest, StageRecord
-from f2f.results import EngineInfo, LipSyncScore
+from f2f.results import LipSyncScore
 from f2f.workspace import write_atomically
 
 METRICS_NAME = "library.jsonl"
@@ -49,6 +49,8 @@ class StageMetrics(_Record):
     peak_memory_mib: float | None
     reused: bool
     engine: str | None
+    model: str = ""
+    """What its engine worked with."""
 
 
 class OutputMetrics(_Record):
@@ -183,7 +185,7 @@ def metrics_of(manifest: Manifest, lecture_name: str, manifest_sha256: str) -> O
         language=manifest.output.language,
         source_language=manifest.source.language,
         duration_s=manifest.source.duration_s,
-        syncnet=_words(manifest.metrics.engine),
+        syncnet=f"{manifest.metrics.engine.name} {manifest.metrics.engine.detail}".strip(),
         source=_sync_metrics(manifest.metrics.source.whole),
         output=_sync_metrics(manifest.metrics.output.whole),
         stages=stages,
@@ -202,16 +204,13 @@ def _stage_metrics(record: StageRecord, manifest: Manifest) -> StageMetrics:
         real_time_factor=timed.real_time_factor or 0.0,
         peak_memory_mib=timed.peak_memory_mib,
         reused=timed.reused,
-        engine=_words(timed.engine) if timed.engine else None,
+        engine=timed.engine.name if timed.engine else None,
+        model=timed.engine.detail if timed.engine else "",
     )
 
 
 def _sync_metrics(score: LipSyncScore | None) -> SyncMetrics | None:
     return None if score is None else SyncMetrics.model_validate(score.model_dump())
-
-
-def _words(engine: EngineInfo) -> str:
-    return f"{engine.name} {engine.detail}".strip()
 
 
 def _workspace_of(outputs_manifest: Path, language: str) -> Path:

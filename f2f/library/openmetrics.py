@@ -108,7 +108,9 @@ def openmetrics_lines(figures: LibraryFigures, lectures: Mapping[tuple[str, str]
     yield from _counter("f2f_outputs", "Finished outputs.", figures.outputs)
     yield from _counter("f2f_source_seconds", "Length of what was translated.", figures.source_s, "seconds")
     yield from _counter("f2f_warnings", "Warnings in manifests.", figures.warnings)
-    yield from _counter("f2f_stage_seconds", "Time that stages worked.", figures.stage_s, "seconds")
+    yield from _counter(
+        "f2f_stage_seconds", "Time of stages in the runs that finished outputs.", figures.stage_s, "seconds"
+    )
     yield from _counter(
         "f2f_stage_source_seconds", "Length of what they worked on.", figures.stage_source_s, "seconds"
     )

@@ -76,11 +76,11 @@ class SyncTrends:
 
 @dataclass
 class StageTrend:
-    """What one stage took, of the work that was really done."""
+    """What one stage took when its work was done, for each output that used it."""
 
     seconds: float = 0.0
     peak_memory_mib: float | None = None
-    engine: str = ""
+    engines: Counter[str] = field(default_factory=Counter)
     factor: Trend = field(default_factory=Trend)
 
 
@@ -133,12 +133,11 @@ class TrendFigures:
             if taken.peak_memory_mib is not None:
                 stage.peak_memory_mib = max(stage.peak_memory_mib or 0.0, taken.peak_memory_mib)
             if taken.engine is not None:
-                stage.engine = taken.engine
-            if not taken.reused:
-                stage.seconds += taken.seconds
-                language.work_s += taken.seconds
-                # Weighted by length: long lectures are most of the work.
-                stage.factor.add(span, time_s, taken.real_time_factor, line.duration_s)
+                stage.engines[taken.engine] += 1
+            stage.seconds += taken.seconds
+            language.work_s += taken.seconds
+            # Weighted by length: long lectures are most of the work.
+            stage.factor.add(span, time_s, taken.real_time_factor, line.duration_s)
 
     def _span(self, time_s: float) -> int:
         whole_s = self.last_s - self.first_s

@@ -41,8 +41,8 @@ class StageCard:
     """One stage: its numbers over all outputs, and its real-time factor over time as a small chart."""
 
     name: str
-    engine: str
-    factor: float | None
+    engines: str
+    factor: float
     share: float
     peak_memory_mib: float | None
     plot: str
@@ -110,9 +110,7 @@ def _tiles(figures: TrendFigures, work_s: float) -> list[Tile]:
     tiles = [
         Tile("Outputs", str(n_outputs), note=_languages_words(len(figures.languages))),
         Tile("Length", clock(source_s), note="hours:minutes:seconds of finished video"),
-        Tile(
-            "Work", f"{work_s / source_s:.2f} ×", note="of the length, all stages, on the machines that ran"
-        ),
+        Tile("Work", f"{work_s / source_s:.2f} ×", note="of the length, all stages of each output"),
         Tile("Warnings", f"{n_warnings / n_outputs:.1f}", note="for each output"),
     ]
     newest = [trends for (net, _), trends in figures.sync.items() if net == figures.newest_syncnet]
@@ -183,7 +181,8 @@ def _stage_cards(figures: TrendFigures, work_s: float) -> list[StageCard]:
         trend = Series(name, "l0", stage.factor.line, stage.factor.dots or ())
         share = stage.seconds / work_s if work_s else 0.0
         plot = plot_over_time([trend], f"{name}: real-time factor", SMALL, from_zero=True)
-        cards.append(StageCard(name, stage.engine, stage.factor.mean, share, stage.peak_memory_mib, plot))
+        engines = ", ".join(f"{engine} {count}" for engine, count in stage.engines.most_common(3))
+        cards.append(StageCard(name, engines, stage.factor.mean or 0.0, share, stage.peak_memory_mib, plot))
     return cards
 
 

@@ -160,11 +160,14 @@ def _date_words(time_s: float, step_s: float) -> str:
 
 
 def _draw(scale: _Scale, series: Series) -> str:
+    is_line = len(series.line) > 1
+    kind, radius = ("dot", 3) if is_line else ("dot lone", 5)
     parts = [
-        f'<circle class="{series.css_class} dot" cx="{scale.x(time_s)}" cy="{scale.y(value)}" r="3"/>'
-        for time_s, value in series.dots or (series.line if len(series.line) == 1 else ())
+        f'<circle class="{series.css_class} {kind}" r="{radius}" '
+        f'cx="{scale.x(time_s)}" cy="{scale.y(value)}"/>'
+        for time_s, value in series.dots or (() if is_line else series.line)
     ]
-    if len(series.line) > 1:
+    if is_line:
         points = " ".join(f"{scale.x(time_s)},{scale.y(value)}" for time_s, value in series.line)
         parts.append(f'<polyline class="{series.css_class}" points="{points}"/>')
     return f"<g><title>{escape(series.label)}</title>{''.join(parts)}</g>"

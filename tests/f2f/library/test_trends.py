@@ -44,7 +44,10 @@ def line(
         syncnet=syncnet,
         source=score(8.0),
         output=None if lse_d is None else score(lse_d),
-        stages={"probe": stage.model_copy(update={"reused": True, "seconds": 9e9}), "mux": stage},
+        stages={
+            "probe": stage.model_copy(update={"reused": True, "seconds": 25.0, "real_time_factor": 0.25}),
+            "mux": stage,
+        },
         peak_memory_mib=400.0,
         n_segments=5,
         n_spoken=4,
@@ -75,13 +78,13 @@ def test_sums_are_those_of_all_lines() -> None:
     assert figures is not None and figures.by_size == ["hi", "es"]
     hindi = figures.languages["hi"]
     assert (hindi.n_outputs, hindi.source_s, hindi.n_warnings, hindi.n_unspoken) == (3, 300, 6, 3)
-    assert hindi.work_s == 50 + 52 + 53  # the reused stage was work of another output
+    assert hindi.work_s == 50 + 52 + 53 + 3 * 25
     sync = figures.sync["embedded", "hi"]
     assert (sync.n_measured, sync.output_d.mean, sync.source_d.mean) == (2, 6.75, 8.0)
     mux = figures.stages["mux"]
     assert mux.factor.mean == pytest.approx((50 + 51 + 52 + 53) / 400)
-    assert (mux.peak_memory_mib, mux.engine) == (303.0, "x264")
-    assert figures.stages["probe"].factor.mean is None
+    assert (mux.peak_memory_mib, mux.engines) == (303.0, {"x264": 4})
+    assert figures.stages["probe"].factor.mean == 0.25
     assert read_figures(lambda: iter(())) is None
 
 
@@ -110,7 +113,7 @@ def test_the_page_shows_numbers_and_plots_without_anything_from_elsewhere(option
     assert "30 in 2 languages" in text and "8.00 → 7.00" in text
     assert "0.645 × real time" in text and "329 MiB" in text  # mean of 0.50 to 0.79, most of the memory
     plots = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
-    assert len(plots) == 2 + 1  # LSE-D, LSE-C and the stage that worked
+    assert len(plots) == 2 + 2  # LSE-D, LSE-C, and each stage
     titles = [node.text for node in plots[0].iter("title")]
     assert titles == ["source, all languages", "Hindi", "Spanish"]
 
