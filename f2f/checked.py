@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from f2f.request import Request
+from f2f.watchdog import Watchdog, deadline_for
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ def checked(request: Request) -> CheckedRequest:
 
     Raises:
         PreflightError: something is wrong that can be known before the work.
+        StageError: the checks hung, on a file that a decoder finds no end of for instance.
     """
     from f2f.preflight import check
 
     if isinstance(request, CheckedRequest):
         return request
-    device = check(request)
+    with Watchdog("check", deadline_for(request.config.deadlines, None), lambda reason: None):
+        device = check(request)
     asked = {each.name: getattr(request, each.name) for each in fields(request)}
     return CheckedRequest(**asked, device=device)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from processes import living_members
 
 from f2f import watchdog
-from f2f.config import DeadlinesConfig
+from f2f.checked import checked
+from f2f.config import Config, DeadlinesConfig
 from f2f.errors import StageError
 from f2f.limits import Limits
+from f2f.request import Request
 from f2f.results import EngineInfo
 from f2f.stage import SilentObserver, StageContext
 from f2f.stage_call import StageCall
@@ -98,6 +101,17 @@ def test_a_stage_that_hangs_on_a_program_fails_and_its_process_lives(
     with pytest.raises(StageError, match=r"mux was ended: it hung.*since its start.*deadlines\.idle_s"):
         call()
     assert call.find() is None and ended == []  # what a killed program left is no result
+
+
+@linux
+def test_checks_that_hang_on_a_file_are_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = forbid_the_end(monkeypatch)
+    hang = partial(subprocess.run, ["sleep", "1000"], check=True)
+    monkeypatch.setattr("f2f.preflight.check", lambda request: hang())
+    config = Config(deadlines=DeadlinesConfig(idle_s=0.2))
+    with pytest.raises(StageError, match="check was ended: it hung"):
+        checked(Request(tmp_path / "lecture.mp4", ("hi",), config=config))
+    assert ended == []
 
 
 def test_a_slow_stage_that_comes_forward_is_not_hung(monkeypatch: pytest.MonkeyPatch) -> None:
