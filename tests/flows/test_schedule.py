@@ -1,10 +1,13 @@
 import os
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from prefect_api import free_port
 
+from f2f.cli import run
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.library.lecture import LibraryOptions
 from f2f.library.timetable import Timetable
@@ -66,3 +69,41 @@ def test_a_mistake_in_the_timetable_starts_nothing(tmp_path: Path, monkeypatch: 
     with pytest.raises(UsageError, match="--cron 'soon'"):
         serve_library(options(tmp_path), None, Timetable(cron="soon"), said.append)
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--to", "hi"], "give either --cron"),
+        (["--to", "hi", "--cron", "0 2 * * *", "--every", "10m"], "give either --cron"),
+        (["--to", "hi", "--every", "soon"], "--every soon: must be a number and s, m, h or d"),
+        (["--every", "10m"], "no target language"),
+        (["--to", "hi", "--every", "10m", "--set", "fit.max_tempo=nine"], "fit.max_tempo"),
+        (["--every", "10m", "--list", "missing.csv"], "missing.csv"),
+    ],
+)
+def test_the_command_says_what_is_wrong_and_starts_nothing(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def start(*args: object) -> int:
+        raise AssertionError("it was started")
+
+    monkeypatch.setattr("flows.runner.PrefectRunner.schedule", start)
+    assert run(["schedule", str(tmp_path), *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_command_hands_over_what_it_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr("flows.runner.PrefectRunner.schedule", lambda self, *rest: told.append(rest) or 0)
+    words = ["--to", "hi", "--to", "es", "--every", "2h", "--now", "--no-lipsync", "--pattern", "*.mp4"]
+    assert run(["schedule", str(tmp_path), "-o", str(tmp_path / "out"), *words]) == 0
+    [(library, lecture_list, timetable, _)] = told
+    assert (library.root, library.output_dir) == (tmp_path, tmp_path / "out")
+    assert (library.targets, library.lipsync, library.patterns) == (("hi", "es"), False, ("*.mp4",))
+    assert lecture_list is None
+    assert timetable == Timetable(every=timedelta(hours=2), now=True)
