@@ -1,6 +1,7 @@
 """How well speakers are told apart, in conversations put together from clips of single people.
 
     python bench/diarization.py FOLDER [--half 1|2] [--engines clusters embeddings] [--turns 1.5 3 6]
+    python bench/diarization.py FOLDER --prints
 
 FOLDER holds one folder of clips (sound or video) for each person. Silence around the speech of a clip is cut
 off, clips of one person are joined and cut into turns; no sound is used twice in one conversation. Turns
@@ -12,21 +13,28 @@ what is said of the engine is measured on the other. The error is the share of t
 to the wrong person under the best one-to-one naming (the confusion of the diarization error rate, no collar),
 with the number of people given and with it found out. Speech that the detector missed, pauses inside turns
 for the most part, is a column of its own and the same for all engines.
+
+--prints shows by what people are known in other videos: how alike the prints of the two halves of
+somebody's speech are, the second one as it is, with an echo, with noise and through a telephone, and how
+alike the second one is to the nearest of all others.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy import signal
 from scipy.optimize import linear_sum_assignment
 
 from f2f.config import TranscribeConfig
 from f2f.speakers import Turn, find_turns
+from f2f.speakers.prints import MIN_SPEECH_S
+from f2f.speakers.voice_encoder import VoiceEncoder
 from f2f.speech_regions import SAMPLE_RATE_HZ, Region, find_speech
 from lipsync_core.media import read_audio
 
@@ -67,11 +75,15 @@ def main() -> None:
     parser.add_argument("--turns", nargs="+", type=float, default=[1.5, 3.0, 6.0], help="lengths in seconds")
     parser.add_argument("--people", nargs="+", type=int, default=[2, 3, 4, 5])
     parser.add_argument("--conversations", type=int, default=10, help="in each cell")
+    parser.add_argument("--prints", action="store_true", help="compare voice prints instead")
     args = parser.parse_args()
     voices = choose_half(read_people(args.folder), args.half)
     print(
         f"{len(voices)} people, {sum(one.size for one in voices.values()) / SAMPLE_RATE_HZ:.0f} s of speech\n"
     )
+    if args.prints:
+        print_likeness(voices)
+        return
     print("| engine | people | turns | n | error, number given | number found | number right | missed |")
     print("|---|---|---|---|---|---|---|---|")
     for name in args.engines:
@@ -141,6 +153,57 @@ def converse(
         parts += [sound * np.float32(_LEVEL / np.sqrt(np.mean(np.square(sound)))), _pause(random)]
         truth.append((start_s, start_s + sound.size / SAMPLE_RATE_HZ, last))
     return Conversation(np.concatenate(parts).astype(np.float32), truth)
+
+
+def print_likeness(voices: Mapping[str, Waveform]) -> None:
+    """Print the table of voice prints."""
+    encoder = VoiceEncoder()
+    known = {name: _vector(encoder, voice[: voice.size // 2]) for name, voice in voices.items()}
+    print("| person | seconds | sound | own | nearest other |")
+    print("|---|---|---|---|---|")
+    for name, voice in voices.items():
+        later = voice[voice.size // 2 :]
+        if later.size < MIN_SPEECH_S * SAMPLE_RATE_HZ:
+            continue
+        for sound, change in _CHANNELS.items():
+            heard = _vector(encoder, change(later))
+            likeness = {other: float(vector @ heard) for other, vector in known.items()}
+            own = likeness.pop(name)
+            seconds = later.size / SAMPLE_RATE_HZ
+            print(
+                f"| {name} | {seconds:.1f} | {sound} | {own:.2f} | {max(likeness.values()):.2f} |", flush=True
+            )
+
+
+def _vector(encoder: VoiceEncoder, waveform: Waveform) -> npt.NDArray[np.float32]:
+    ((_, windows),) = encoder.embed_regions(waveform, [(0.0, waveform.size / SAMPLE_RATE_HZ)])
+    mean = windows.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), np.float32)
+
+
+def _echo(waveform: Waveform) -> Waveform:
+    """A room whose echo fades by 60 dB in 0.4 s and is 3 dB below the direct sound."""
+    length = round(0.4 * SAMPLE_RATE_HZ)
+    tail = np.random.default_rng(0).normal(size=length) * np.exp(-6.9 * np.arange(length) / length)
+    response = 0.7 * tail / np.linalg.norm(tail)
+    response[0] += 1
+    return np.asarray(signal.fftconvolve(waveform, response)[: waveform.size], np.float32)
+
+
+def _noise(waveform: Waveform) -> Waveform:
+    """White noise 15 dB below the speech."""
+    level = np.sqrt(np.mean(np.square(waveform))) * 10 ** (-15 / 20)
+    return np.asarray(waveform + np.random.default_rng(0).normal(0, level, waveform.size), np.float32)
+
+
+def _telephone(waveform: Waveform) -> Waveform:
+    band = signal.butter(4, [300, 3400], "band", fs=SAMPLE_RATE_HZ, output="sos")
+    return np.asarray(signal.sosfilt(band, waveform), np.float32)
+
+
+_CHANNELS: dict[str, Callable[[Waveform], Waveform]] = {
+    "as it is": lambda waveform: waveform, "echo": _echo, "noise": _noise, "telephone": _telephone
+}  # fmt: skip
 
 
 def error_rate(turns: Sequence[Turn], truth: Sequence[tuple[float, float, int]]) -> float:

@@ -194,13 +194,15 @@ class LibraryVoices:
             return VoiceFile.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
             pass
-        except ValidationError:
+        except ValidationError as error:
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
             number = uuid.uuid4().hex[:8]
             aside = self._path.with_name(f"{self._path.stem}.damaged-{number}{self._path.suffix}")
             self._path.rename(aside)
             self._notice(
-                f"{self._path} is damaged: it was set aside as {aside.name}, and the library's voices are "
-                "chosen anew"
+                f"{self._path} is damaged ({reason}): it was set aside as {aside.name}, and the library's "
+                "voices are chosen anew; mend that file and put it back to have them again"
             )
         return VoiceFile(library=uuid.uuid4().hex)
 

@@ -114,6 +114,14 @@ def test_a_damaged_file_is_said_and_set_aside(tmp_path: Path, content: bytes) ->
     assert [one.number for one in (LibraryVoices(path, pytest.fail).read() or pytest.fail()).people] == [1]
 
 
+def test_what_is_wrong_in_the_file_is_said(tmp_path: Path) -> None:
+    path, told = tmp_path / "voices.json", []
+    LibraryVoices(path, pytest.fail).recognise({"S1": heard(0)})
+    path.write_text(path.read_text().replace('"female"', '"woman"'))
+    LibraryVoices(path, told.append).recognise({"S1": heard(0)})
+    assert "people.0.gender" in told[0] and "'female' or 'male'" in told[0] and "\n" not in told[0]
+
+
 def test_a_print_that_is_none_damages_the_file(tmp_path: Path) -> None:
     path = tmp_path / "voices.json"
     LibraryVoices(path, pytest.fail).recognise({"S1": heard(0)})
