@@ -103,6 +103,10 @@ Mark = Annotated[
 ]
 
 
+VideoStretch = Annotated[
+    bool | None,
+    typer.Option("--video-stretch", help="Slow slides for lines that are too long.", show_default=False),
+]
 Until = Annotated[
     str | None,
     typer.Option(metavar="STAGE", help="Stop after a stage, such as translate, for a review."),
@@ -145,6 +149,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
     library_voices: LibraryVoices = None,
     lips: Lips = None,
     mark: Mark = None,
+    video_stretch: VideoStretch = None,
     config: ConfigFile = None,
     settings: Settings = None,
     profile: Profile = None,
@@ -166,7 +171,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
         "captions": captions, "translation": translation, "asr": asr, "mt": mt, "glossary": glossary,
         "tts": tts, "voice": voice, "speakers": speakers, "library_voices": library_voices,
         "consent": consent, "lips": lips, "mark": mark, "profile": profile, "device": device,
-        "licence": licence,
+        "licence": licence, "video_stretch": video_stretch,
     }  # fmt: skip
     with Session(json=json, debug=debug) as session:
         from f2f.options import build_config, build_request

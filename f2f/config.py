@@ -72,6 +72,10 @@ class FitConfig(_Section):
     """So much of the pause before it a line may borrow by starting early."""
     late_s: float = Field(default=0.5, ge=0, le=2)
     """So late a line may start to let the one before it end unhurried."""
+    video_stretch: bool = False
+    """Slow still pictures without a face (slides) where lines would be hurried beyond ``silent_tempo``."""
+    max_video_stretch: float = Field(default=1.5, gt=1, le=3)
+    """A still picture lasts at most so many times as long."""
 
 
 class LipsyncConfig(_Section):

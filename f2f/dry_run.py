@@ -23,6 +23,7 @@ from f2f.stage_call import R, StageCall
 from f2f.workspace import Stored, Workspace
 
 STORED, TO_DO = "stored already", "to do"
+WHERE_HURRIED = "to do if lines are hurried"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Step:
     Attributes:
         stage: its name.
         target_language: None for stages that all languages share.
-        state: ``"stored already"`` or ``"to do"``.
+        state: ``"stored already"``, ``"to do"`` or under which condition it is to do.
         engine: engine that will do or did the work, empty for stages without a choice.
     """
 
@@ -99,7 +100,11 @@ def plan_run(request: Request) -> RunPlan:
     for target in request.targets:
         if video is not None and transcript is not None:
             _until_missing(partial(run_target, run, Shared(video, transcript), target))
-        steps += [finder.step(stage, target, engines) for stage in TARGET_STAGES if reaches(request, stage)]
+        for stage in TARGET_STAGES:
+            if stage == "fit" and reaches(request, stage) and request.config.fit.video_stretch:
+                steps.append(finder.step("stretch", target, engines, WHERE_HURRIED))
+            if reaches(request, stage):
+                steps.append(finder.step(stage, target, engines))
     paths = tuple(path for target in request.targets for path in _files(request, target))
     return RunPlan(tuple(steps), paths, request.workspace_root, device, notices)
 
@@ -141,12 +146,18 @@ class _Finder:
     def found(self, stage: str, target: str | None) -> Stored[Any] | None:
         return self._found.get((stage, target))
 
-    def step(self, stage: str, target: str | None, engines: dict[tuple[str, str | None], str]) -> Step:
+    def step(
+        self,
+        stage: str,
+        target: str | None,
+        engines: dict[tuple[str, str | None], str],
+        otherwise: str = TO_DO,
+    ) -> Step:
         found = self._found.get((stage, target))
         engine = engines.get((stage, target), "")
         if found is not None:
             return Step(stage, target, STORED, engine or (found.engine.name if found.engine else ""))
-        return Step(stage, target, TO_DO, engine)
+        return Step(stage, target, otherwise, engine)
 
 
 def _until_missing(walk: Callable[[], object]) -> None:

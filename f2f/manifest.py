@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from f2f.engines.status import package_version
 from f2f.languages import parse_language
 from f2f.licences_used import LicenceEntry, licences_used
@@ -28,6 +30,8 @@ from f2f.results import (
     TranslatedSegment,
     Translation,
 )
+from f2f.stretch_entry import VideoStretchEntry, stretch_entry
+from f2f.time_map import StretchedSource
 
 if TYPE_CHECKING:
     from f2f.workspace import Stored
@@ -73,6 +77,9 @@ class Job:
         output_name: file name the finished video gets, beside which manifest and report will lie.
         lips_folder: where ``lips.patches`` lies.
         muxed_folder: where ``muxed.video`` and its subtitles lie.
+        stretched: the source with slowed pictures on which the stages after synthesize worked; None where
+            they worked on the source.
+        stretched_folder: where ``stretched.file`` lies.
         stages: in the order in which they ran, without ``report`` itself.
         notices: what the run told a person, in order; repeated lines are shown once.
         command: shell line that repeats the run.
@@ -93,6 +100,20 @@ class Job:
     stages: tuple[StageRecord, ...] = ()
     notices: tuple[str, ...] = ()
     command: str = ""
+    stretched: StretchedSource | None = None
+    stretched_folder: Path | None = None
+
+    @property
+    def working_source(self) -> Path:
+        """The file whose frames the output has."""
+        if self.stretched is None or self.stretched.file is None or self.stretched_folder is None:
+            return self.source
+        return self.stretched_folder / self.stretched.file
+
+    @property
+    def working_video(self) -> SourceVideo:
+        """What `working_source` holds."""
+        return self.video if self.stretched is None else self.stretched.video
 
 
 class SegmentEntry(Result):
@@ -183,6 +204,15 @@ class Manifest(Result):
     """Of everything that was used, in the order of the stages."""
     warnings: tuple[str, ...]
     notices: tuple[str, ...]
+    video_stretch: VideoStretchEntry | None = None
+    """Where the picture was slowed; not in the file where it was not."""
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        if self.video_stretch is None:
+            del values["video_stretch"]
+        return values
 
 
 def synthetic_statement(source_language: str, target_language: str, *, lips: bool) -> str:
@@ -228,6 +258,7 @@ def build_manifest(job: Job) -> Manifest:
         licences=licences_used(job),
         warnings=all_warnings(job),
         notices=all_notices(job),
+        video_stretch=None if job.stretched is None else stretch_entry(job.stretched),
     )
 
 

@@ -29,6 +29,7 @@ CONFIG_FLAGS = {
     "library_voices": "synthesize.library_voices",
     "lips": "lipsync.engine",
     "mark": "mux.mark",
+    "video_stretch": "fit.video_stretch",
 }
 
 

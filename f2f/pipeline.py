@@ -1,7 +1,7 @@
 """The order of the stages; no other file knows it.
 
 probe → transcribe → (for each target language) translate → synthesize → fit → lipsync → mux
-→ evaluate → report → publish
+→ evaluate → report → publish; with ``--video-stretch`` stills and stretch come before fit where they help
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from f2f.run import Run
 from f2f.run_results import Shared, StopRun, TargetResults
 from f2f.stage import Observer, SilentObserver
 from f2f.stage_call import Execute, call_inline
+from f2f.video_stretch import working_source
 from f2f.workspace import Stored, Workspace
 
 SHARED_STAGES = ("probe", "transcribe")
@@ -97,11 +98,14 @@ def _run_from_speech(
 ) -> tuple[TargetResults, Stored[ReportResult]]:
     run.stop_after(translation)
     speech = run.stop_after(run.synthesize(target, shared, translation))
-    fitted = run.stop_after(run.fit(target, shared, translation, speech))
-    lips = run.stop_after(run.lipsync(target, shared, fitted))
-    muxed = run.stop_after(run.mux(target, shared, speech.result.as_said(translation.result), fitted, lips))
-    evaluation = run.stop_after(run.evaluate(target, run.evaluate_source(shared.video), muxed))
-    results = TargetResults(target, translation, speech, fitted, lips, muxed, evaluation)
+    work = working_source(run, target, shared, translation, speech)
+    fitted = run.stop_after(run.fit(target, work.shared, work.translation, speech))
+    lips = run.stop_after(work.run.lipsync(target, work.shared, fitted))
+    said = speech.result.as_said(work.translation.result)
+    muxed = run.stop_after(work.run.mux(target, work.shared, said, fitted, lips))
+    score = work.score(run.evaluate_source(shared.video))
+    evaluation = run.stop_after(run.evaluate(target, score, muxed))
+    results = TargetResults(target, translation, speech, fitted, lips, muxed, evaluation, work.stretched)
     return results, run.report(shared, results)
 
 

@@ -183,6 +183,8 @@ def _check_engines(request: Request, targets: list[str], device: str, problems: 
 
 def _check_room(request: Request, info: MediaInfo, problems: Problems) -> None:
     needed = estimate_bytes(info, max(1, len(request.targets)))
+    if request.config.fit.video_stretch:  # a copy of the source for each language, with other times
+        needed += max(1, len(request.targets)) * request.source.stat().st_size
     for folder in dict.fromkeys(
         (existing_folder(request.workspace_root), existing_folder(request.output_dir))
     ):

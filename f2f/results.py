@@ -180,6 +180,14 @@ class Speech(Result):
         return translation.model_copy(update={"segments": tuple(segments)})
 
 
+class Stills(Result):
+    """Result of ``stills``: where the picture stands still and shows no face."""
+
+    spans: tuple[tuple[float, float], ...]
+    """(start_s, end_s) of each such stretch, in order."""
+    engine: EngineInfo
+
+
 class Placement(Result):
     """Where and how fast one take is played."""
 

@@ -29,7 +29,7 @@ from f2f.results import (
 from f2f.run_results import Shared, TargetResults
 from f2f.speaking_rate import RATES_FILE, learn_takes, read_rates
 from f2f.stage_call import StageCall, config_values, stage_version
-from f2f.stage_runner import StageRunner
+from f2f.stretch_runner import StretchRunner
 from f2f.takes import TakeMemory
 from f2f.workspace import Stored, make_key
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Run(StageRunner):
+class Run(StretchRunner):
     """One run over one source."""
 
     _translators: dict[tuple[str, str], choices.Pinned[TranslateConfig]] = field(
@@ -173,7 +173,7 @@ class Run(StageRunner):
             "translation": translation.digest,
             "speech": speech.digest,
             "duration_s": duration_s,
-            "config": config_values(config),
+            "config": config_values(config, without=("video_stretch", "max_video_stretch")),
         }
         return self._run(
             "fit", target, FittedSpeech, inputs,
@@ -299,4 +299,6 @@ class Run(StageRunner):
             stages=tuple(record for (_, target), record in self.records.items() if target in concerned),
             notices=tuple(dict.fromkeys(text for target, text in self.notices if target in concerned)),
             command=command,
+            stretched=results.stretched and results.stretched.result,
+            stretched_folder=results.stretched and results.stretched.folder,
         )

@@ -15,6 +15,7 @@ from f2f.results import (
     Transcript,
     Translation,
 )
+from f2f.time_map import StretchedSource
 from f2f.workspace import Stored
 
 
@@ -37,6 +38,7 @@ class TargetResults:
     lips: Stored[LipSyncResult]
     muxed: Stored[MuxResult]
     evaluation: Stored[Evaluation]
+    stretched: Stored[StretchedSource] | None = None
 
 
 class StopRun(Exception):

@@ -109,7 +109,8 @@ def faceless_spans(job: Job) -> list[tuple[float, float]]:
 
     The lip-sync stage saw every frame; without it the measurement's tracks stand in.
     """
-    frames_per_s = job.video.n_frames / job.video.duration_s
+    video = job.working_video
+    frames_per_s = video.n_frames / video.duration_s
     if job.lips.stretches:
         seen = [_span(stretch, frames_per_s) for stretch in job.lips.stretches]
     else:
@@ -117,7 +118,7 @@ def faceless_spans(job: Job) -> list[tuple[float, float]]:
     if not seen:
         return []
     spans, end_s = [], 0.0
-    for start_s, stop_s in [*sorted(seen), (job.video.duration_s, job.video.duration_s)]:
+    for start_s, stop_s in [*sorted(seen), (video.duration_s, video.duration_s)]:
         if start_s - end_s >= _MIN_FACELESS_S:
             spans.append((end_s, start_s))
         end_s = max(end_s, stop_s)

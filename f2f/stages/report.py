@@ -43,9 +43,10 @@ def report(job: Job, context: StageContext) -> ReportResult:
 
 
 def _pictures(job: Job) -> Iterator[PicturePair]:
-    sample_aspect_ratio = Fraction(job.video.sample_aspect_ratio.replace(":", "/"))
+    video = job.working_video
+    sample_aspect_ratio = Fraction(video.sample_aspect_ratio.replace(":", "/"))
     output = job.muxed_folder / job.muxed.video
-    return picture_pairs(job.source, output, _moments(job), Fraction(job.video.fps), sample_aspect_ratio)
+    return picture_pairs(job.working_source, output, _moments(job), Fraction(video.fps), sample_aspect_ratio)
 
 
 def _moments(job: Job) -> list[Moment]:
@@ -55,7 +56,7 @@ def _moments(job: Job) -> list[Moment]:
     if job.lips.patches is not None:
         patches = read_patches(job.lips_folder / job.lips.patches)
         return choose_moments(((index, patch.box) for index, patch in patches), _N_MOMENTS)
-    fps, last = Fraction(job.video.fps), job.video.n_frames - 1
+    fps, last = Fraction(job.working_video.fps), job.working_video.n_frames - 1
     spoken = job.fitted.placements
     picks = sorted(
         {(2 * k + 1) * len(spoken) // (2 * _N_MOMENTS) for k in range(_N_MOMENTS)} if spoken else ()
