@@ -32,7 +32,7 @@ from f2f.errors import UsageError
 from f2f.glossary import number_rows
 from f2f.library.lecture import Lecture, LibraryOptions, Refused
 from f2f.library.options import standard_languages
-from f2f.library.scanning import is_wanted, same_stems, sidecars_of, why_refused
+from f2f.library.scanning import Folder, is_wanted, read_folder, same_stems, why_refused
 from f2f.options import CONFIG_FLAGS, flag_settings
 
 _OWN_COLUMNS = ("lecture", "to", "from")
@@ -85,7 +85,7 @@ class LectureList:
         """Give every lecture of the list in its order."""
         options, real_root = self._options, self._options.root.resolve()
         wanted = [entry for entry in self._entries if is_wanted(entry.name, options)]
-        clashes = _clashes({entry.name for entry in wanted})
+        clashes, sidecars = _clashes({entry.name for entry in wanted}), _Sidecars()
         for name, group in groupby(wanted, key=lambda entry: entry.name):
             path, entries = options.root / name, list(group)
             reason = why_refused(path, name, real_root) or clashes.get(name)
@@ -94,9 +94,26 @@ class LectureList:
                 continue
             settings = {target: own for entry in entries for target, own in entry.settings.items()}
             yield Lecture(
-                path, name, tuple(settings), language_settings=settings, sidecars=sidecars_of(path),
+                path, name, tuple(settings), language_settings=settings, sidecars=sidecars.of(path),
                 source_language=next((one.source_language for one in entries if one.source_language), None),
             )  # fmt: skip
+
+
+class _Sidecars:
+    """Captions beside videos; a folder is read once for all that stand below each other in the list."""
+
+    def __init__(self) -> None:
+        self._path, self._folder = Path(), Folder()
+
+    def of(self, source: Path) -> tuple[tuple[str, int, int], ...]:
+        """Return those of one video."""
+        if source.parent != self._path:
+            self._path = source.parent
+            try:
+                self._folder = read_folder(source.parent)
+            except OSError:
+                self._folder = Folder()
+        return self._folder.sidecars(source.stem)
 
 
 def _check(

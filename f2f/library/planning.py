@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,7 +18,6 @@ from f2f.config import Config
 from f2f.errors import F2FError
 from f2f.library.lecture import MAX_BACKOFF_S, Lecture, LibraryOptions, request_for, workspace_of
 from f2f.library.status import LanguageStatus, LectureStatus, SourceFingerprint, read_status
-from f2f.request import Request
 from f2f.stage_call import stage_version
 
 Todo = Literal["new", "changed", "retry", "waiting", "quarantined", "done"]
@@ -67,8 +67,7 @@ def plan_lecture(lecture: Lecture, options: LibraryOptions, now: datetime) -> Pl
     root = workspace_of(lecture, options)
     status = read_status(root)
     size, mtime_ns = stat_file(lecture.source)
-    own = tuple(own_subtitles(status))
-    settings = {target: hash_settings(lecture, options, target, own) for target in lecture.targets}
+    settings = _hash_all(lecture, options, tuple(own_subtitles(status)))
     todo: dict[str, Todo] = {}
     dues: list[datetime] = []
     for target in lecture.targets:
@@ -104,13 +103,22 @@ def hash_settings(
     mine = set(own)
     parts = {
         "config": _config_part(request.config),
-        "files": [[path.name, *stat_file(path)] for path in _files(request)],
+        "files": [[path.name, *stat_file(path)] for path in _files(request.config)],
         "sidecars": [one for one in lecture.sidecars if one not in mine],
         "source_language": request.source_language,
         "lipsync": request.lipsync,
         "versions": _versions(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _hash_all(
+    lecture: Lecture, options: LibraryOptions, own: tuple[tuple[str, int, int], ...]
+) -> dict[str, str]:
+    if lecture.language_settings or not lecture.targets:
+        return {target: hash_settings(lecture, options, target, own) for target in lecture.targets}
+    # The language itself is no part of it, and a library of 100,000 lectures is planned at every start.
+    return dict.fromkeys(lecture.targets, hash_settings(lecture, options, lecture.targets[0], own))
 
 
 def own_subtitles(status: LectureStatus | None) -> Iterator[tuple[str, int, int]]:
@@ -132,9 +140,10 @@ def _unchanged(
     lecture: Lecture, options: LibraryOptions, target: str, language: LanguageStatus, now: datetime
 ) -> Todo:
     if language.state == "done":
-        folder, stem = workspace_of(lecture, options).parents[1], lecture.source.stem
-        made = (folder / f"{stem}.{target}{suffix}" for suffix in (".mp4", ".json", ".html"))
-        return "done" if all(path.is_file() for path in made) else "changed"
+        made = f"{options.output_dir / lecture.name.removesuffix(lecture.source.suffix)}.{target}"
+        return (
+            "done" if all(map(os.path.isfile, (f"{made}.mp4", f"{made}.json", f"{made}.html"))) else "changed"
+        )
     if language.state == "quarantined":
         return "retry" if options.retry_quarantined else "quarantined"
     if language.not_before is not None:
@@ -159,12 +168,13 @@ def stat_file(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _files(request: Request) -> list[Path]:
-    return [
+@functools.lru_cache(maxsize=256)
+def _files(config: Config) -> tuple[Path, ...]:
+    return tuple(
         value
-        for key, value in sorted(_dotted(request.config))
+        for key, value in _dotted(config)
         if isinstance(value, Path) and not key.startswith(_SHAPELESS_KEYS)
-    ]
+    )
 
 
 @functools.lru_cache(maxsize=256)

@@ -20,8 +20,8 @@ _MANIFEST_MARK = b"f2f-manifest/"
 
 
 @dataclass
-class _Folder:
-    """What lies in one folder of the library.
+class Folder:
+    """What lies in one folder of a library.
 
     Attributes:
         videos: entries with a video's suffix.
@@ -66,7 +66,7 @@ def find_lectures(options: LibraryOptions) -> Iterator[Lecture | Refused]:
     while prefixes:
         prefix = prefixes.pop()
         try:
-            folder = _read_folder(root / prefix)
+            folder = read_folder(root / prefix)
         except OSError as error:
             yield Refused(prefix.rstrip("/"), f"the folder cannot be read: {error.strerror or error}")
             continue
@@ -78,7 +78,7 @@ def find_lectures(options: LibraryOptions) -> Iterator[Lecture | Refused]:
 def sidecars_of(source: Path) -> tuple[tuple[str, int, int], ...]:
     """Return ``(name, bytes, mtime_ns)`` of the caption files beside one video."""
     try:
-        return _read_folder(source.parent).sidecars(source.stem)
+        return read_folder(source.parent).sidecars(source.stem)
     except OSError:
         return ()
 
@@ -114,7 +114,7 @@ def why_refused(path: Path, name: str, real_root: Path) -> str | None:
 
 
 def _lectures_in(
-    folder: _Folder, prefix: str, options: LibraryOptions, real_root: Path
+    folder: Folder, prefix: str, options: LibraryOptions, real_root: Path
 ) -> Iterator[Lecture | Refused]:
     reasons = {
         entry.name: why_refused(Path(entry.path), prefix + entry.name, real_root)
@@ -145,8 +145,13 @@ def same_stems(names: Iterable[str]) -> dict[str, str]:
     return reasons
 
 
-def _read_folder(path: Path) -> _Folder:
-    folder = _Folder()
+def read_folder(path: Path) -> Folder:
+    """Return what lies in a folder, without what is hidden.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    folder = Folder()
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.name.startswith("."):
@@ -165,7 +170,7 @@ def _read_folder(path: Path) -> _Folder:
     return folder
 
 
-def _is_output(entry: os.DirEntry[str], folder: _Folder, options: LibraryOptions, prefix: str) -> bool:
+def _is_output(entry: os.DirEntry[str], folder: Folder, options: LibraryOptions, prefix: str) -> bool:
     """Whether f2f made a file such as ``lecture.hi.mp4``: ledger or manifest tell."""
     stem, _, language = Path(entry.name).stem.rpartition(".")
     if not stem or not language:
