@@ -102,7 +102,6 @@ Mark = Annotated[
     ),
 ]
 
-
 VideoStretch = Annotated[
     bool | None,
     typer.Option("--video-stretch", help="Slow slides for lines that are too long.", show_default=False),

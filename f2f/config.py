@@ -121,12 +121,6 @@ class EvaluateConfig(_Section):
     syncnet: Literal["auto", "embedded", "syncnet_v2"] = "auto"
 
 
-class Config(_Section):
-    """Everything that shapes a run; see ``configs/default.yaml`` for every key with a comment."""
-
-    profile: Literal["auto", "embedded"] = "auto"
-    """``embedded`` uses only what is inside the installed packages: nothing is ever downloaded."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 class SlotsConfig(_Section):
     """How many stages with networks run at once on this machine, over all runs."""
 
