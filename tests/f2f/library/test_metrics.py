@@ -93,6 +93,11 @@ def test_processes_that_append_at_once_lose_and_mix_nothing(tmp_path: Path) -> N
     assert (tmp_path / METRICS_NAME).read_bytes().count(b"\n") == 24
 
 
+def test_processes_that_tell_of_the_same_output_leave_one_line(tmp_path: Path) -> None:
+    drive("together", tmp_path, [place(tmp_path)] * 6)
+    assert [line.lecture for line in lines(tmp_path)] == ["physics/lecture.mp4"]
+
+
 def test_a_line_torn_by_a_kill_is_skipped_and_then_cut_off(tmp_path: Path) -> None:
     append_metrics(tmp_path, "one.mp4", place(tmp_path, "one"))
     drive("torn", tmp_path, [place(tmp_path, "two")])
