@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 
 from f2f.library.lecture import Lecture, Refused
 from f2f.library.planning import utc_now
@@ -26,7 +25,7 @@ def run_batch(
         summary: filled as the batch goes on.
         max_wait_s: an attempt that is due later than this is left to the next batch.
     """
-    left: list[tuple[Lecture, datetime]] = []
+    left: list[tuple[Lecture, float]] = []  # with the time to look again, by a clock that nobody sets
     for found in lectures:
         if isinstance(found, Refused):
             _tell(run, summary, [Row(found.name, "", "refused", reason=found.reason)])
@@ -37,11 +36,11 @@ def run_batch(
     if left:
         run.listener.note(f"{len(left)} lectures are held by others or wait for another attempt")
     while left:
-        now = utc_now()
-        ready = [lecture for lecture, due in left if due <= now]
-        left = [(lecture, due) for lecture, due in left if due > now]
+        now_s = time.monotonic()
+        ready = [lecture for lecture, due_s in left if due_s <= now_s]
+        left = [(lecture, due_s) for lecture, due_s in left if due_s > now_s]
         if not ready:
-            wait_s = min((due - now).total_seconds() for _, due in left)
+            wait_s = min(due_s - now_s for _, due_s in left)
             if wait_s > max_wait_s:
                 return
             time.sleep(min(wait_s, LOOK_AGAIN_S))
@@ -49,7 +48,7 @@ def run_batch(
             left += _go_through(run, summary, lecture)
 
 
-def _go_through(run: BatchRun, summary: Summary, lecture: Lecture) -> list[tuple[Lecture, datetime]]:
+def _go_through(run: BatchRun, summary: Summary, lecture: Lecture) -> list[tuple[Lecture, float]]:
     """Bring one lecture up to date; return it with the time at which to look again, if there is one."""
     try:
         rows, due = process_lecture(lecture, run)
@@ -59,7 +58,7 @@ def _go_through(run: BatchRun, summary: Summary, lecture: Lecture) -> list[tuple
         reason = "; ".join(line for line in explain(error)[0] if line != RESUME)
         rows, due = [Row(lecture.name, target, "failed", reason=reason) for target in lecture.targets], None
     _tell(run, summary, rows)
-    return [] if due is None else [(lecture, due)]
+    return [] if due is None else [(lecture, time.monotonic() + (due - utc_now()).total_seconds())]
 
 
 def _tell(run: BatchRun, summary: Summary, rows: Iterable[Row]) -> None:

@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from tiny_stages import TinyStages, install, request_for
 
 from f2f.disk_errors import disk_words
 from f2f.errors import StageError
+from f2f.library.batch import run_batch
+from f2f.library.lecture import Lecture, LibraryOptions
+from f2f.library.processing import BatchRun
+from f2f.library.summary import Row, Summary
 from f2f.pipeline import translate_video
 from f2f.session import explain
 from lipsync_core.errors import MediaError
@@ -191,3 +196,31 @@ def test_errors_of_disks_have_remedies_and_others_stay_as_they_are(
 def test_outside_of_stages_an_error_of_the_disk_is_one_line_too() -> None:
     lines, code = explain(OSError(errno.ENOSPC, "No space left on device", "/out/lecture.hi.srt"))
     assert lines[0].startswith("/out/lecture.hi.srt: the disk is full") and code == 4
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-2), timedelta(days=2)], ids=["back", "forward"])
+def test_a_batch_waits_by_a_clock_that_nobody_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: timedelta
+) -> None:
+    looks: list[str] = []
+    now = datetime.now(timezone.utc)
+
+    def process(lecture: Lecture, run: Any) -> tuple[list[Row], datetime | None]:
+        nonlocal now
+        looks.append(lecture.name)
+        due = now + timedelta(seconds=0.05) if len(looks) == 1 else None
+        return [Row(lecture.name, "hi", "held" if due else "made")], due
+
+    class Listener:
+        def row(self, row: Row) -> None:
+            """Ignore."""
+
+        def note(self, text: str) -> None:
+            nonlocal now
+            now += jump  # between the first look and the second
+
+    monkeypatch.setattr("f2f.library.batch.process_lecture", process)
+    monkeypatch.setattr("f2f.library.batch.utc_now", lambda: now)
+    run: Any = BatchRun(LibraryOptions(tmp_path, tmp_path, ("hi",)), Listener())  # type: ignore[arg-type]
+    run_batch(run, [Lecture(tmp_path / "a.mp4", "a.mp4", ("hi",))], Summary(), max_wait_s=1)
+    assert looks == ["a.mp4", "a.mp4"]
