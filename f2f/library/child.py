@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from f2f.errors import EXIT_STAGE_FAILED
 from f2f.library.worker import BEGIN_EVENT, DONE_EVENT, FAILED_EVENT, Order
+from f2f.session import RESUME
 from f2f.stage import Observer
 
 _CHECK_EVERY_S = 2.0
@@ -165,7 +166,7 @@ class _Child:
             why = "; perhaps memory ran out" if -code == signal.SIGKILL else ""
             return f"its process was killed by {name}{why}"
         said = next((line for line in reversed(self._tail) if line.strip()), "it said nothing")
-        said = said.removeprefix("f2f: ")
+        said = said.removeprefix("f2f: ").removesuffix(f"; {RESUME}")
         return said if code == EXIT_STAGE_FAILED else f"its process ended with code {code}: {said}"
 
     def _hear(self, pipe: IO[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The batch's side of a worker: lost leases and clean ends."""
+"""The batch's side of a worker: lost leases, clean ends, and stages that hang."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from processes import group_is_gone
 
+from f2f.config import Config, DeadlinesConfig
 from f2f.library import child
 from f2f.library.child import LostError, run_child
 from f2f.library.worker import order_for
@@ -17,16 +18,29 @@ from f2f.stage import SilentObserver
 SUPPORT = Path(__file__).parents[2] / "support"
 
 
-def test_a_child_whose_work_may_not_go_on_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = tmp_path / "worked.txt"
-    log.touch()
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let workers have stages of no work; return the log of what they did."""
+    path = tmp_path / "worked.txt"
+    path.touch()
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT / "tiny_worker"))
-    monkeypatch.setenv("TINY_LOG", str(log))
+    monkeypatch.setenv("TINY_LOG", str(path))
     monkeypatch.setenv("F2F_RUNNER", "inline")
-    monkeypatch.setattr(child, "_CHECK_EVERY_S", 0.1)
-    source = tmp_path / "a.mp4"
+    return path
+
+
+def endless(folder: Path, config: Config | None = None) -> Request:
+    """Return a run that sleeps where speech is heard."""
+    source = folder / "a.mp4"
     source.write_text("endless")
-    order = order_for([Request(source, ("hi",), output_dir=tmp_path)], force=False, runner=None)
+    return Request(source, ("hi",), output_dir=folder, config=config or Config())
+
+
+def test_a_child_whose_work_may_not_go_on_is_ended(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "_CHECK_EVERY_S", 0.1)
+    order = order_for([endless(tmp_path)], force=False, runner=None)
 
     def is_wanted() -> bool:
         return "film" not in log.read_text()
@@ -38,3 +52,15 @@ def test_a_child_whose_work_may_not_go_on_is_ended(tmp_path: Path, monkeypatch: 
     [pid] = {line.split()[0] for line in log.read_text().splitlines()}
     assert group_is_gone(int(pid))
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_stage_that_hangs_ends_its_child_and_says_why(tmp_path: Path, log: Path) -> None:
+    quickly = DeadlinesConfig(idle_s=1, idle_factor=0)
+    order = order_for([endless(tmp_path, Config(deadlines=quickly))], force=False, runner=None)
+    [result] = run_child(order, SilentObserver(), lambda: True)
+    assert (result.target, result.exit_code, result.is_final) == ("hi", 4, False)
+    assert result.error == (
+        "transcribe was ended: it hung, with no progress for 1 s since its start (deadlines.idle_s, "
+        "deadlines.idle_factor)"
+    )
+    assert "film a.mp4" in log.read_text() and not list(tmp_path.glob("a.hi*"))
