@@ -27,7 +27,8 @@ from f2f.workspace import write_atomically
 
 FILE_NAME = "voices.json"
 ALIKE = 0.80
-"""Cosine of two prints from which they are one person's."""
+"""Cosine of two prints from which they are one person's. ``bench/diarization.py --prints``: same person and
+sound 0.88 to 0.97, after an echo, noise or a telephone 0.60 to 0.86; the most alike of all others 0.78."""
 
 NEW_FROM_S = 5.0
 """With less speech nobody is added: a poor print would match anybody."""
