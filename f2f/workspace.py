@@ -116,14 +116,21 @@ def write_atomically(path: Path, text: str) -> None:
 def write_bytes_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path`` and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A process id alone is not unique where several hosts share the folder.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        # A process that has just locked the workspace takes what another writes there for a leftover; it does
+        # so once, at its start.
+        for is_last in (False, False, True):
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                temporary.replace(path)
+                return
+            except FileNotFoundError:
+                if is_last:
+                    raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -199,3 +199,21 @@ def test_a_second_command_waits_and_says_so(tmp_path: Path) -> None:
             assert len(ears.notices) == 1
             assert str(tmp_path) in ears.notices[0]
     assert other.returncode == 0
+
+
+def test_what_is_written_survives_one_who_tidies_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch keeps a lecture's status while its worker locks the workspace and removes leftovers."""
+    flush, n_tidied = os.fsync, 0
+
+    def tidy_after(file: int) -> None:
+        nonlocal n_tidied
+        flush(file)
+        if n_tidied < 1:
+            n_tidied += 1
+            Workspace(tmp_path).remove_unfinished()
+
+    monkeypatch.setattr("os.fsync", tidy_after)
+    write_atomically(tmp_path / "status.json", "kept")
+    assert (tmp_path / "status.json").read_text() == "kept"
+    assert n_tidied == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
