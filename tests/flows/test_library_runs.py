@@ -1,10 +1,9 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from made_library import add_lecture, fail, finish
+from run_pool import Pool
 
 from f2f.config import Config, MuxConfig
 from f2f.errors import UsageError
@@ -13,32 +12,6 @@ from f2f.library.options import build_library_options
 from flows.library_parameters import LibraryParameters, library_key
 from flows.library_runs import Started, start_runs
 from flows.names import run_name
-
-
-@dataclass
-class Pool:
-    """A server's side of runs: takes each key once, and knows how the runs ended."""
-
-    states: dict[str, str] = field(default_factory=dict)
-    started: list[dict[str, Any]] = field(default_factory=list)
-
-    def runs(self, keys: list[str]) -> list[Any]:
-        return [self._run(self.states[key]) for key in keys if key in self.states]
-
-    def start(self, key: str, name: str, parameters: dict[str, Any], tags: list[str]) -> None:
-        if key not in self.states:
-            self.states[key] = "scheduled"
-            self.started.append({"name": name, "parameters": parameters, "tags": tags})
-
-    def end_all(self, state: str) -> None:
-        self.states = dict.fromkeys(self.states, state)
-
-    @staticmethod
-    def _run(state: str) -> Any:
-        is_final = state in ("completed", "crashed", "cancelled")
-        return SimpleNamespace(
-            state=SimpleNamespace(is_final=lambda: is_final, is_crashed=lambda: state == "crashed")
-        )
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
+import asyncio
 import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +13,7 @@ from f2f.cli import run
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.library.lecture import LibraryOptions
 from f2f.library.timetable import Timetable
-from flows.schedule import check_cron, local_zone, serve_library
+from flows.schedule import _is_unfinished, check_cron, local_zone, serve_library
 
 # Prefect's import passes through libraries whose own deprecations are not ours to fix.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -107,3 +109,22 @@ def test_the_command_hands_over_what_it_was_told(tmp_path: Path, monkeypatch: py
     assert (library.targets, library.lipsync, library.patterns) == (("hi", "es"), False, ("*.mp4",))
     assert lecture_list is None
     assert timetable == Timetable(every=timedelta(hours=2), now=True)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_unfinished"),
+    [(None, False), ("RUNNING", True), ("CRASHED", True), ("COMPLETED", False), ("FAILED", False)],
+)
+def test_a_tick_that_came_to_no_end_is_followed_by_one_at_the_start(
+    state: str | None, is_unfinished: bool
+) -> None:
+    from prefect.client.schemas.objects import FlowRun, State
+
+    class Client:
+        async def read_flow_runs(self, **filters: Any) -> list[FlowRun]:
+            assert (filters["limit"], filters["sort"].value) == (1, "START_TIME_DESC")
+            assert filters["flow_run_filter"].deployment_id.any_ == [deployment_id]
+            return [] if state is None else [FlowRun(flow_id=uuid4(), state=State(type=state))]
+
+    deployment_id = uuid4()
+    assert asyncio.run(_is_unfinished(Client(), deployment_id)) is is_unfinished

@@ -1,0 +1,121 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_library import add_lecture, fail, finish
+from run_pool import Pool
+
+from f2f.config import Config
+from f2f.library.lease import take_lease
+from f2f.library.lecture import LibraryOptions
+from f2f.library.options import build_library_options
+from f2f.library.summary import Row, Summary
+from flows import library
+from flows.library_parameters import LibraryParameters
+
+# Prefect's import passes through libraries whose own deprecations are not ours to fix.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> LibraryOptions:
+    root = tmp_path / "physics"
+    root.mkdir()
+    return build_library_options(root, ["hi", "es"], config=Config(), output_dir=tmp_path / "out")
+
+
+@pytest.fixture(autouse=True)
+def tables(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Tables that were shown; without this Prefect would start a server for them."""
+    shown: list[Any] = []
+    monkeypatch.setattr(library, "create_table_artifact", lambda table, **rest: shown.append(table))
+    return shown
+
+
+def tick(options: LibraryOptions, **changes: Any) -> Any:
+    parameters = dict(LibraryParameters.of(options))
+    return library.translate_library.fn(**{**parameters, **changes})
+
+
+def test_a_tick_starts_runs_and_keeps_the_index(
+    options: LibraryOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools: dict[str, Pool] = {}
+    monkeypatch.setattr(library, "PrefectRunPool", lambda name: pools.setdefault(name, Pool()))
+    for name in ("a.mp4", "week 1/b.mp4"):
+        add_lecture(options, name)
+    ended = tick(options, deployment="translate-lecture/translate-lecture")
+    assert (ended.type.value, ended.message) == ("COMPLETED", "2 started")
+    assert [len(pool.started) for pool in pools.values()] == [2]
+    assert (options.output_dir / "index.html").is_file()
+    assert 'state="waiting"' in (options.output_dir / "library.prom").read_text(encoding="utf-8")
+    assert tick(options, deployment="translate-lecture/translate-lecture").message == "2 under way"
+
+
+def test_a_tick_without_a_deployment_brings_the_library_up_to_date_itself(options: LibraryOptions) -> None:
+    lecture = add_lecture(options, "a.mp4")
+    for target in options.targets:
+        finish(options, lecture, target)
+    ended = tick(options)
+    assert (ended.type.value, ended.message) == ("COMPLETED", "2 unchanged")
+
+
+def test_a_tick_leaves_everything_to_an_earlier_one(options: LibraryOptions) -> None:
+    lease = take_lease(options.folder / library.TICK_FOLDER)
+    assert lease is not None
+    with lease:
+        ended = tick(options)
+    assert ended.type.value == "COMPLETED"
+    assert ended.message.startswith("an earlier tick is still at work on ")
+    assert tick(options).message == "no lecture found"
+
+
+def test_a_tick_on_what_is_no_library_says_so_in_one_line(options: LibraryOptions) -> None:
+    ended = tick(options, library=str(options.root / "nowhere"))
+    assert ended.type.value == "FAILED"
+    assert "nowhere is not a folder" in ended.message and "\n" not in ended.message
+
+
+def test_a_lecture_that_is_done_or_held_is_left_alone(options: LibraryOptions) -> None:
+    lecture = add_lecture(options, "week 1/a.mp4")
+    parameters = {"lecture": lecture.name, **dict(LibraryParameters.of(options))}
+    lease = take_lease(options.output_dir / "week 1" / ".f2f" / "a")
+    assert lease is not None
+    with lease:
+        held = library.translate_lecture.fn(**parameters)
+    assert (held.type.value, held.message) == ("COMPLETED", "2 held")
+    for target in options.targets:
+        finish(options, lecture, target)
+    done = library.translate_lecture.fn(**parameters)
+    assert (done.type.value, done.message) == ("COMPLETED", "2 unchanged")
+
+
+def test_a_lecture_that_was_given_up_long_ago_fails_no_tick_but_is_shown(
+    options: LibraryOptions, tables: list[Any]
+) -> None:
+    lecture = add_lecture(options, "a.mp4")
+    for target in options.targets:
+        fail(options, lecture, target, "quarantined", "no speech was found", attempts=3)
+    ended = tick(options)
+    assert (ended.type.value, ended.message) == ("COMPLETED", "2 quarantined")
+    [table] = tables
+    assert [(row["language"], row["reason"]) for row in table] == [
+        ("es", "no speech was found"),
+        ("hi", "no speech was found"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "then"),
+    [
+        (Row("a.mp4", "hi", "failed", seconds=3.0, reason="the hub is away"), "tried again at a later tick"),
+        (Row("a.mp4", "hi", "quarantined", seconds=3.0, reason="no video"), "given up until it changes"),
+    ],
+)
+def test_what_failed_now_fails_the_tick_and_says_what_follows(row: Row, then: str) -> None:
+    summary = Summary()
+    summary.add(Row("b.mp4", "hi", "made", 60.0, 30.0))
+    summary.add(row)
+    ended = library._end_state(summary)
+    assert ended.type.value == "FAILED"
+    assert ended.message == f"1 made, 1 {row.state}; a.mp4 → hi: {row.reason} ({then})"
