@@ -24,7 +24,6 @@ from f2f.peak_memory import processes_below
 
 LOOK_EVERY_S = 1.0
 GRACE_S = 10.0  # for a stage whose programs were ended to fail by itself
-_TELL_S = 3.0  # for observers, some of which send what they are told over a network
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Watchdog:
     Args:
         stage: the stage's name.
         deadline: how long it may take.
-        tell: told why the process ends.
+        tell: told why the stage is ended.
     """
 
     def __init__(self, stage: str, deadline: Deadline, tell: Callable[[str], None]) -> None:
@@ -128,12 +127,10 @@ class Watchdog:
                 return
             self._reason = reason
         _kill(number for number in processes_below(os.getpid()) if number not in self._older)
+        # In a thread of its own, for an observer may hang, too; and first, for some send it over a network.
+        threading.Thread(target=self._tell, args=(reason,), daemon=True).start()
         if self._done.wait(min(GRACE_S, self._deadline.idle_s)):
             return
-        # In a thread of its own: an observer may hang as well.
-        teller = threading.Thread(target=self._tell, args=(reason,), daemon=True)
-        teller.start()
-        teller.join(_TELL_S)
         end_process(f"f2f: {reason}; what is finished is kept; the same command resumes")
 
 
