@@ -46,6 +46,17 @@ class Folder:
             found.append((entry.name, status.st_size, status.st_mtime_ns))
         return tuple(sorted(found))
 
+    def why_captions_refused(self, stem: str, real_root: Path) -> str | None:
+        """Return why the captions of a video must not be read (they are spoken, and shown), None if they may."""
+        for entry in self.captions.get(stem.lower(), ()):
+            if entry.is_symlink():
+                real = Path(os.path.realpath(entry.path))  # of a link to itself, too
+                if not real.is_relative_to(real_root):
+                    return (
+                        f"its captions {entry.name} are a link out of the library, to {real}; copy the file"
+                    )
+        return None
+
 
 def find_lectures(options: LibraryOptions) -> Iterator[Lecture | Refused]:
     """Give every lecture below the library's folder, sorted by path.
@@ -124,7 +135,8 @@ def _lectures_in(
     same = same_stems(name for name, reason in reasons.items() if reason is None)
     for file_name, reason in reasons.items():
         name, path = prefix + file_name, options.root / prefix / file_name
-        if (why := reason or same.get(file_name)) is not None:
+        why = reason or same.get(file_name) or folder.why_captions_refused(path.stem, real_root)
+        if why is not None:
             yield Refused(name, why)
         else:
             yield Lecture(path, name, options.targets, sidecars=folder.sidecars(path.stem))

@@ -95,6 +95,17 @@ def test_links_stay_inside_the_library(tmp_path: Path) -> None:
     assert "not a regular file" in reasons["pipe.mp4"]
 
 
+def test_captions_from_outside_the_library_are_not_read_aloud(tmp_path: Path) -> None:
+    root, outside = tmp_path / "library", tmp_path / "outside"
+    make(root, "a.mp4", "b.mp4", "c.mp4", "b.real.srt")
+    make(outside, "secret.srt")
+    (root / "a.srt").symlink_to(outside / "secret.srt")
+    (root / "b.srt").symlink_to("b.real.srt")
+    (root / "c.en.vtt").symlink_to("c.en.vtt")
+    assert names(root) == ["b.mp4", "c.mp4"]
+    assert "captions a.srt are a link out of the library, to " in refused(root)["a.mp4"]
+
+
 def test_awkward_names(tmp_path: Path) -> None:
     awkward = [
         "-v.mp4",
