@@ -19,7 +19,6 @@ All paths are relative to the library. What is wrong is told row by row, before 
 
 from __future__ import annotations
 
-import csv
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +28,8 @@ from typing import Any
 
 from f2f.config_file import PATH_KEYS, allowed_keys, overlay_config
 from f2f.errors import UsageError
-from f2f.glossary import number_rows
 from f2f.library.lecture import Lecture, LibraryOptions, Refused
+from f2f.library.list_files import read_csv_rows, read_yaml_entries
 from f2f.library.options import standard_languages
 from f2f.library.scanning import Folder, is_wanted, read_folder, same_stems, why_refused
 from f2f.options import CONFIG_FLAGS, flag_settings
@@ -71,7 +70,7 @@ class LectureList:
         self._entries: list[_Entry] = []
         problems: list[str] = []
         is_yaml = path.suffix.lower() in (".yaml", ".yml")
-        for where, values in _read_yaml(path) if is_yaml else _read_csv(path, problems):
+        for where, values in read_yaml_entries(path) if is_yaml else read_csv_rows(path, problems):
             entry = _check(values, where, options, problems)
             if entry is not None:
                 self._entries.append(entry)
@@ -228,48 +227,3 @@ def _clashes(names: set[str]) -> dict[str, str]:
         for folder, files in folders.items()
         for file, reason in same_stems(files).items()
     }
-
-
-def _read_csv(path: Path, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each row as column → cell; empty cells are left out."""
-    try:
-        rows = [
-            row for row in number_rows(path.read_text(encoding="utf-8-sig")) if any(map(str.strip, row[1]))
-        ]
-    except UnicodeDecodeError as error:
-        raise UsageError(f"list {path} is not in UTF-8 (byte {error.start}): save it as UTF-8") from error
-    except (OSError, csv.Error) as error:
-        raise UsageError(f"list {path} cannot be read: {error}") from error
-    heading = [cell.strip().casefold() for cell in rows[0][1]] if rows else []
-    if "lecture" not in heading:
-        raise UsageError(
-            f"list {path}: the first row must name the columns, 'lecture' among them, not {heading}"
-        )
-    if len(set(heading)) < len(heading):
-        raise UsageError(f"list {path}: two columns have one name in {heading}")
-    for number, row in rows[1:]:
-        if any(cell.strip() for cell in row[len(heading) :]):
-            problems.append(f"{path.name}, line {number}: {len(row)} cells, but {len(heading)} columns")
-            continue
-        yield (
-            f"{path.name}, line {number}",
-            {key: cell.strip() for key, cell in zip(heading, row, strict=False) if cell.strip()},
-        )
-
-
-def _read_yaml(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each entry as key → value."""
-    import yaml
-
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"list {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(entries, list):
-        raise UsageError(f"list {path} must be a list of entries like '- lecture: week1/intro.mp4'")
-    for number, entry in enumerate(entries, start=1):
-        if not isinstance(entry, dict):
-            entry = {"lecture": entry}
-        yield f"{path.name}, entry {number}", {str(key): value for key, value in entry.items()}

@@ -185,4 +185,4 @@ def _add(price: Price, plan: Plan, duration_s: float, rates: Rates | None) -> No
 
 
 def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:.2f} h"
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
