@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from f2f.results import Result
-from f2f.time_map import StretchedSource
+from f2f.time_map import StretchedSource, interpolated
 
 
 class SlowedEntry(Result):
@@ -32,6 +32,10 @@ class VideoStretchEntry(Result):
     """(source_s, output_s) of the corners; times between lie on straight lines."""
     detail: str
     """Whether the picture was copied or encoded once more."""
+
+    def source_s(self, output_s: float) -> float:
+        """Return which moment of the source is shown at one of the output."""
+        return interpolated(output_s, [(after_s, before_s) for before_s, after_s in self.time_map])
 
 
 def stretch_entry(stretched: StretchedSource) -> VideoStretchEntry:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 
@@ -79,11 +79,11 @@ class TimeMap(Result):
 
     def output_s(self, source_s: float) -> float:
         """Return when a moment of the source is shown; before and behind the picture times are shifted."""
-        return _interpolated(source_s, self.knots)
+        return interpolated(source_s, self.knots)
 
     def source_s(self, output_s: float) -> float:
         """Return which moment of the source is shown; the inverse of `output_s`."""
-        return _interpolated(output_s, self._inverse)
+        return interpolated(output_s, self._inverse)
 
     @cached_property
     def _inverse(self) -> tuple[tuple[float, float], ...]:
@@ -142,7 +142,7 @@ class StretchedSource(Result):
     engine: EngineInfo
 
 
-def _interpolated(time_s: float, knots: tuple[tuple[float, float], ...]) -> float:
+def interpolated(time_s: float, knots: Sequence[tuple[float, float]]) -> float:
     """Return the value of the line through the knots, going on with slope 1 beyond both ends."""
     if len(knots) < 2 or time_s <= knots[0][0]:
         return knots[0][1] + (time_s - knots[0][0])

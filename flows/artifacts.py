@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from f2f.manifest import Manifest, SegmentEntry, StageRecord
-from f2f.report.moments import picture_time_s
+from f2f.report.moments import picture_time_s, source_time_s
 from f2f.report.plot import Line, plot_lse_distance, stand_alone
 from f2f.request import Outputs
 from f2f.results import LipSyncScore, VideoScore
@@ -102,17 +102,31 @@ def _score_row(name: str, part: str, score: LipSyncScore | None, note: str) -> R
     }
 
 
-def before_after_jpeg(source: Path, output: Path, time_s: float, height: int = PICTURE_HEIGHT_PX) -> bytes:
+def before_after_jpeg(
+    source: Path,
+    output: Path,
+    time_s: float,
+    height: int = PICTURE_HEIGHT_PX,
+    source_time_s: float | None = None,
+) -> bytes:
     """Return a JPEG of source (left) and output (right) at ``time_s``; both are sought, not decoded through.
+
+    Args:
+        source: the input video.
+        output: the finished one.
+        time_s: of the output.
+        height: of the pictures.
+        source_time_s: of the source, where it is another.
 
     Raises:
         MediaError: one of them cannot be decoded there.
     """
     square = f"scale=iw*sar:ih,setsar=1,scale=-2:{height}"
-    seek = ("-ss", f"{max(time_s, 0.0):.3f}")
+    before_s = time_s if source_time_s is None else source_time_s
+    seek_before, seek = (("-ss", f"{max(place_s, 0.0):.3f}") for place_s in (before_s, time_s))
     return run_ffmpeg(
         [
-            *seek, "-i", input_argument(source), *seek, "-i", input_argument(output),
+            *seek_before, "-i", input_argument(source), *seek, "-i", input_argument(output),
             "-filter_complex", f"[0:v:0]{square}[a];[1:v:0]{square}[b];[a][b]hstack=inputs=2[v]",
             "-map", "[v]", "-frames:v", "1", "-q:v", "4", "-f", "image2pipe", "-c:v", "mjpeg", "pipe:1",
         ],
@@ -217,7 +231,7 @@ def publish(source: Path, outputs: Outputs) -> None:
 
     create_markdown_artifact(files_markdown(outputs), key=key("report"), description="Report and other files")
     time_s = picture_time_s(manifest)
-    jpeg = before_after_jpeg(source, outputs.video, time_s)
+    jpeg = before_after_jpeg(source, outputs.video, time_s, source_time_s=source_time_s(manifest, time_s))
     create_markdown_artifact(
         picture_markdown(jpeg, manifest, time_s), key=key("picture"), description="Before and after"
     )

@@ -15,3 +15,9 @@ def picture_time_s(manifest: Manifest) -> float:
         return manifest.source.duration_s / 2
     longest = max(synced, key=lambda stretch: stretch.n_synced)
     return float((longest.first_frame + longest.last_frame) / 2 / fps)
+
+
+def source_time_s(manifest: Manifest, output_s: float) -> float:
+    """Return which moment of the source is shown at one of the output; another where pictures were slowed."""
+    stretch = manifest.video_stretch
+    return output_s if stretch is None else stretch.source_s(output_s)

@@ -63,7 +63,7 @@ X264 = ("-c:v", "libx264", "-bf", "3", "-crf", "20", "-preset", "veryfast")
 def test_frames_are_the_sources_own_and_only_stay_longer(
     tmp_path: Path, name: str, fps: str, codec: tuple[str, ...]
 ) -> None:
-    source = make_clip(tmp_path / "clip.mkv", 4, fps)
+    source = make_clip(tmp_path / "clip.mkv", 4, fps, "160x120")
     ffmpeg("-i", source, *codec, tmp_path / name)
     path, time_map, is_copied = slow(tmp_path / name, tmp_path, fps)
     assert is_copied
@@ -74,7 +74,7 @@ def test_frames_are_the_sources_own_and_only_stay_longer(
 
 
 def test_packets_without_times_are_encoded_instead(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mkv", 4)
+    clip = make_clip(tmp_path / "clip.mkv", 4, size="160x120")
     source = tmp_path / "lecture.avi"
     ffmpeg("-i", clip, "-c:v", "mpeg4", "-bf", "2", "-q:v", "3", "-c:a", "mp2", source)
     path, time_map, is_copied = slow(source, tmp_path)
@@ -88,14 +88,14 @@ def test_packets_without_times_are_encoded_instead(tmp_path: Path) -> None:
 
 
 def test_turned_pictures_stay_turned_and_sound_is_as_long_as_the_picture(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", 4)
+    clip = make_clip(tmp_path / "clip.mp4", 4, size="160x120")
     source = tmp_path / "lecture.mp4"
     ffmpeg("-display_rotation", "90", "-i", clip, "-c", "copy", source)
     path, time_map, is_copied = slow(source, tmp_path)
     info = probe_media(path)
     assert is_copied
     assert info.video is not None
-    assert (info.video.width, info.video.height) == (240, 320)
+    assert (info.video.width, info.video.height) == (120, 160)
     n_samples = sum(map(len, read_sound(path)))
     assert n_samples / 48_000 == pytest.approx(4 + time_map.added_s, abs=0.1)
 
@@ -106,7 +106,7 @@ def test_chapters_move_with_the_picture(tmp_path: Path) -> None:
         ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=2000\ntitle=Rockets\n"
         "[CHAPTER]\nTIMEBASE=1/1000\nSTART=2000\nEND=4000\ntitle=START=3\n"
     )
-    clip = make_clip(tmp_path / "clip.mp4", 4)
+    clip = make_clip(tmp_path / "clip.mp4", 4, size="160x120")
     source = tmp_path / "lecture.mp4"
     ffmpeg("-i", clip, "-i", marks, "-map_chapters", "1", "-c", "copy", source)
     path, time_map, _ = slow(source, tmp_path)

@@ -38,7 +38,7 @@ def plan(lecture: tuple[list[Line], list[Span], int], config: FitConfig = CONFIG
     return plan_stretch(lines, still, FPS, n_frames, config)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(lectures())
 def test_only_still_pictures_are_slowed_and_none_beyond_the_cap(
     lecture: tuple[list[Line], list[Span], int],
@@ -49,7 +49,7 @@ def test_only_still_pictures_are_slowed_and_none_beyond_the_cap(
         assert one.factor <= CONFIG.max_video_stretch + 1e-9
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(lectures())
 def test_no_line_overlaps_is_cut_or_changes_its_turn(lecture: tuple[list[Line], list[Span], int]) -> None:
     made, speech_s = plan(lecture), {line.segment_id: line.speech_s for line in lecture[0]}
@@ -61,7 +61,7 @@ def test_no_line_overlaps_is_cut_or_changes_its_turn(lecture: tuple[list[Line], 
         assert (one.end_s - one.start_s) * one.tempo == pytest.approx(speech_s[one.segment_id], abs=1e-3)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(lectures())
 def test_no_line_drifts_from_its_picture_without_a_word(
     lecture: tuple[list[Line], list[Span], int],
@@ -76,7 +76,7 @@ def test_no_line_drifts_from_its_picture_without_a_word(
         assert drift_s <= CONFIG.late_s + 1e-6 or warned
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(lectures())
 def test_the_video_is_as_long_as_source_and_insertions_together(
     lecture: tuple[list[Line], list[Span], int],
@@ -86,7 +86,7 @@ def test_the_video_is_as_long_as_source_and_insertions_together(
     assert made.after.duration_s - made.after.overflow_s == pytest.approx(expected_s)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(lectures())
 def test_time_is_added_only_where_it_is_missing_and_then_helps(
     lecture: tuple[list[Line], list[Span], int],

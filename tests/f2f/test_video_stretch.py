@@ -17,9 +17,11 @@ from tiny_stages import install
 from tiny_stages import request_for as tiny_request
 
 from f2f.config import Config, FitConfig
+from f2f.manifest import Manifest
 from f2f.options import build_config, build_request
 from f2f.pipeline import translate_video
-from f2f.request import Outputs, Request
+from f2f.report.moments import source_time_s
+from f2f.request import Outputs, Request, Stopped
 from f2f.results import EngineInfo, Evaluation, LipSyncScore, ScoreCurve, SourceScore, VideoScore
 from f2f.stage import SilentObserver
 from lipsync_core.media import probe_media, read_pictures
@@ -48,7 +50,7 @@ class Dubbed:
     """What two runs made, without and with the flag."""
 
     source: Path
-    plain: dict[str, Any]
+    plain_tempos: list[float]
     stretched: dict[str, Any]
     outputs: Outputs
     notices: list[str]
@@ -69,11 +71,11 @@ class Ears(SilentObserver):
         self.notices.append(text)
 
 
-def request(source: Path, folder: str, *, video_stretch: bool) -> Request:
+def request(source: Path, *, video_stretch: bool, until: str | None = None) -> Request:
     flags = {"profile": "embedded", "tts": "espeak", "mark": False, "video_stretch": video_stretch or None}
     config = build_config(None, flags, ["mux.preset=ultrafast", "mux.crf=0"])
-    output_dir = source.parent / folder
-    return build_request(source, ["es"], config=config, output_dir=output_dir, lipsync=False)
+    output_dir = source.parent / "out"
+    return build_request(source, ["es"], config=config, output_dir=output_dir, lipsync=False, until=until)
 
 
 @pytest.fixture(scope="module")
@@ -91,23 +93,22 @@ def dubbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dubbed]:
             "f2f.stages.evaluate.evaluate",
             lambda output, source, *_: Evaluation(source=source.score, output=source.score, engine=ENGINE),
         )
-        manifests, ears = [], Ears()
-        for name, video_stretch in (("plain", False), ("stretched", True)):
-            [outputs] = translate_video(request(source, name, video_stretch=video_stretch), ears)
-            assert isinstance(outputs, Outputs)
-            manifests.append(json.loads(outputs.manifest.read_text()))
-        yield Dubbed(source, manifests[0], manifests[1], outputs, ears.notices)
-
-
-def tempos(manifest: dict[str, Any]) -> list[float]:
-    return [segment["fit"]["tempo"] for segment in manifest["segments"]]
+        [plain] = translate_video(request(source, video_stretch=False, until="fit"))
+        assert isinstance(plain, Stopped)
+        fitted = json.loads((plain.folder / "result.json").read_text())["result"]
+        ears = Ears()
+        [outputs] = translate_video(request(source, video_stretch=True), ears)
+        assert isinstance(outputs, Outputs)
+        manifest = json.loads(outputs.manifest.read_text())
+        yield Dubbed(source, [one["tempo"] for one in fitted["placements"]], manifest, outputs, ears.notices)
 
 
 def test_lines_over_slides_are_not_rushed(dubbed: Dubbed) -> None:
     """Users of other tools complain of rushed Hindi most of all."""
-    assert max(tempos(dubbed.plain)) > 1.3
-    assert max(tempos(dubbed.stretched)) <= 1.205
-    for before, after in zip(tempos(dubbed.plain), tempos(dubbed.stretched), strict=True):
+    tempos = [segment["fit"]["tempo"] for segment in dubbed.stretched["segments"]]
+    assert max(dubbed.plain_tempos) > 1.3
+    assert max(tempos) <= 1.205
+    for before, after in zip(dubbed.plain_tempos, tempos, strict=True):
         assert after <= before + 0.01
 
 
@@ -170,7 +171,6 @@ def test_console_manifest_and_report_say_where_and_how_much(dubbed: Dubbed) -> N
     assert "Slowed pictures" in page
     starts = [segment["source_start_s"] for segment in dubbed.stretched["segments"]]
     assert starts == pytest.approx([start_s for start_s, _, _ in ENGLISH])
-    assert "video_stretch" not in dubbed.plain
     assert "--set fit.video_stretch=True" in dubbed.stretched["command"]
 
 
@@ -190,12 +190,20 @@ def test_with_nothing_to_gain_it_is_said_and_nothing_is_done_again(
     ears = Ears()
     translate_video(tiny_request(tmp_path, config=Config(fit=FitConfig(video_stretch=True))), ears)
     assert tiny.ran == ["report"]  # which names the command
+    assert "video_stretch" not in json.loads((tmp_path / "lecture.hi.json").read_text())
     assert "--video-stretch: no line is hurried beyond 1.2×, all keeps its times" in ears.notices
     assert not (tmp_path / ".f2f" / "lecture" / "stills").exists()
 
 
+def test_pictures_before_and_after_show_the_same_moment(dubbed: Dubbed) -> None:
+    manifest = Manifest.model_validate_json(dubbed.outputs.manifest.read_text())
+    for time_s in (1.0, 3.3, 7.5):
+        assert source_time_s(manifest, dubbed.output_s(time_s)) == pytest.approx(time_s)
+    assert source_time_s(manifest.model_copy(update={"video_stretch": None}), 3.3) == 3.3
+
+
 def test_a_second_run_does_nothing(dubbed: Dubbed) -> None:
-    [outputs] = translate_video(request(dubbed.source, "stretched", video_stretch=True))
+    [outputs] = translate_video(request(dubbed.source, video_stretch=True))
     assert isinstance(outputs, Outputs)
     assert outputs.reused
     assert Fraction(probe_media(outputs.video).video.fps) == 25
