@@ -4,8 +4,8 @@
 
 Lets a tick translate a small library (captions and translation given, espeak, no lip-sync), kills the worker
 of the lectures with everything below it in the middle of one more lecture, and waits until that run is marked
-as crashed and a later tick has brought the lecture to its end. Prints how long each step took. Needs
-PostgreSQL's programs (Debian: apt-get install postgresql); as root these run as the user postgres.
+as crashed and another tick, which nobody asked for, has brought the lecture to its end. Prints how long each
+step took. Needs PostgreSQL (Debian: apt-get install postgresql); as root it runs as the user postgres.
 """
 
 from __future__ import annotations
@@ -84,8 +84,7 @@ def show(folder: Path, stack: ExitStack, args: argparse.Namespace) -> None:
     with told("kill -9 of the worker until its run is marked as crashed"):
         wait_for(lambda: len(server.runs(LECTURES, "CRASHED")) == 1)
     stack.enter_context(server.worker("lectures"))
-    with told("a tick, and the lecture is done"):
-        server.tick()
+    with told("from there by itself until the lecture is done by another worker"):
         wait_for(lambda: (folder / "library" / "late.es.html").exists())
         wait_for(lambda: len(server.runs(LECTURES, "COMPLETED")) == args.lectures + 1)
     print(f"  states: {sorted(run['state_name'] for run in server.runs(LECTURES))}")
