@@ -299,6 +299,6 @@ class Run(StretchRunner):
             stages=tuple(record for (_, target), record in self.records.items() if target in concerned),
             notices=tuple(dict.fromkeys(text for target, text in self.notices if target in concerned)),
             command=command,
-            stretched=results.stretched and results.stretched.result,
-            stretched_folder=results.stretched and results.stretched.folder,
+            stretched=None if results.stretched is None else results.stretched.result,
+            stretched_folder=None if results.stretched is None else results.stretched.folder,
         )
