@@ -88,6 +88,7 @@ class LectureList:
         for name, group in groupby(wanted, key=lambda entry: entry.name):
             path, entries = options.root / name, list(group)
             reason = why_refused(path, name, real_root) or clashes.get(name)
+            reason = reason or sidecars.why_refused(path, real_root)
             if reason is not None:
                 yield Refused(name, reason)
                 continue
@@ -106,13 +107,20 @@ class _Sidecars:
 
     def of(self, source: Path) -> tuple[tuple[str, int, int], ...]:
         """Return those of one video."""
+        return self._beside(source).sidecars(source.stem)
+
+    def why_refused(self, source: Path, real_root: Path) -> str | None:
+        """Return why those of one video must not be read, None if they may."""
+        return self._beside(source).why_captions_refused(source.stem, real_root)
+
+    def _beside(self, source: Path) -> Folder:
         if source.parent != self._path:
             self._path = source.parent
             try:
                 self._folder = read_folder(source.parent)
             except OSError:
                 self._folder = Folder()
-        return self._folder.sidecars(source.stem)
+        return self._folder
 
 
 def _check(

@@ -47,7 +47,7 @@ class Folder:
         return tuple(sorted(found))
 
     def why_captions_refused(self, stem: str, real_root: Path) -> str | None:
-        """Return why the captions of a video must not be read (they are spoken, and shown), None if they may."""
+        """Return why the captions of a video must not be read, and so be spoken; None if they may."""
         for entry in self.captions.get(stem.lower(), ()):
             if entry.is_symlink():
                 real = Path(os.path.realpath(entry.path))  # of a link to itself, too

@@ -138,9 +138,12 @@ def test_a_list_that_is_none_is_one_line(root: Path, text: str, name: str, says:
 def test_lectures_that_cannot_be_are_refused_and_the_others_go_on(root: Path) -> None:
     (root / "w1" / "b.mp4").write_bytes(b"film")
     (root / "out.mp4").symlink_to("/etc/hostname")
-    found = read(root, "lecture,to\nw1/b.mp4,hi\nw1/b.mov,hi\nnone.mp4,hi\nout.mp4,hi\nc.mp4,hi\n")
+    (root / "d.mp4").write_bytes(b"film")
+    (root / "d.srt").symlink_to("/etc/hostname")
+    found = read(root, "lecture,to\nw1/b.mp4,hi\nw1/b.mov,hi\nnone.mp4,hi\nout.mp4,hi\nd.mp4,hi\nc.mp4,hi\n")
     assert [(one.name, isinstance(one, Refused)) for one in found] == [
-        ("w1/b.mp4", True), ("w1/b.mov", True), ("none.mp4", True), ("out.mp4", True), ("c.mp4", False)
+        ("w1/b.mp4", True), ("w1/b.mov", True), ("none.mp4", True), ("out.mp4", True), ("d.mp4", True),
+        ("c.mp4", False),
     ]  # fmt: skip
     [only] = read(root, "lecture,to\nw1/b.mp4,hi\nw1/b.mov,hi\n", patterns=("*.mov",))
     assert isinstance(only, Lecture)
