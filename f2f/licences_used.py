@@ -45,6 +45,8 @@ def _engines(job: Job) -> Iterator[tuple[str, EngineInfo]]:
     yield "transcribe", job.transcript.engine
     yield "translate", job.translation.engine
     yield "synthesize", job.speech.engine
+    if job.stretched is not None:
+        yield "stretch", job.stretched.engine
     yield "lipsync", job.lips.engine
     yield "mux", job.muxed.engine
     if job.muxed.sound is not None and job.muxed.sound.separator is not None:

