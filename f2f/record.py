@@ -26,7 +26,7 @@ def write_record(request: Request) -> None:
 
 
 def request_values(request: Request) -> dict[str, Any]:
-    """Return a request as JSON values, every path absolute; languages, ``force`` and ``until`` are left out."""
+    """Return a request without languages, ``force`` and ``until`` as JSON values, every path absolute."""
     return {
         "source": str(request.source.absolute()),
         "source_language": request.source_language,
