@@ -11,6 +11,21 @@ import typer
 
 from f2f import errors
 from f2f.commands import batch, library_report, models, review, schedule
+from f2f.commands.shared_options import (
+    ConfigFile,
+    Consent,
+    Debug,
+    Device,
+    Force,
+    From,
+    Glossary,
+    Json,
+    Licence,
+    NoLipsync,
+    Profile,
+    Runner,
+    Settings,
+)
 from f2f.session import Session
 from lipsync_core.waiting import wait_passively
 
@@ -35,9 +50,6 @@ Input = Annotated[Path, typer.Argument(metavar="INPUT", help="Video with a speak
 To = Annotated[
     list[str], typer.Option("--to", metavar="LANG", help="Target language, such as hi; repeatable.")
 ]
-From = Annotated[
-    str | None, typer.Option("--from", metavar="LANG", help="Spoken language; found out if not given.")
-]
 OutputDir = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="DIR", help="Folder for the outputs; else beside INPUT."),
@@ -46,24 +58,6 @@ Workdir = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder for intermediate results; else .f2f beside the outputs."),
 ]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="YAML file, see configs/default.yaml.")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration; repeatable."),
-]
-Profile = Annotated[
-    str | None,
-    typer.Option(metavar="auto|embedded", help="embedded: only what is inside the packages, no downloads."),
-]
-Licence = Annotated[
-    str | None,
-    typer.Option(metavar="any|permissive", help="permissive: pass over weights that forbid commercial use."),
-]
-Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where networks run.")]
-Json = Annotated[bool, typer.Option("--json", help="Events and result as JSON lines on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Captions = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Captions in the spoken language (.srt, .vtt, .ass).")
 ]
@@ -77,17 +71,8 @@ Asr = Annotated[
     str | None, typer.Option(metavar="NAME", help="auto, captions, faster-whisper, whisper or sphinx.")
 ]
 Mt = Annotated[str | None, typer.Option(metavar="NAME", help="auto, captions, nllb, m2m100, marian or none.")]
-Glossary = Annotated[
-    Path | None, typer.Option(metavar="CSV", help="Terms to use: source term, target term, language.")
-]
 Tts = Annotated[str | None, typer.Option(metavar="NAME", help="auto, coqui, mms or espeak.")]
 Voice = Annotated[str | None, typer.Option(metavar="NAME", help="Voice of the engine, such as hi+f2.")]
-Consent = Annotated[
-    bool | None,
-    typer.Option(
-        "--i-have-consent", help="The speakers agree that their voices are cloned.", show_default=False
-    ),
-]
 LibraryVoices = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="People keep their voices in all videos that name the same file."),
@@ -153,13 +138,11 @@ def translate(  # noqa: PLR0913 - one parameter per option
     settings: Settings = None,
     profile: Profile = None,
     licence: Licence = None,
-    no_lipsync: Annotated[bool, typer.Option("--no-lipsync", help="Dub only; leave the picture.")] = False,
+    no_lipsync: NoLipsync = False,
     device: Device = None,
     workdir: Workdir = None,
-    runner: Annotated[
-        str | None, typer.Option(metavar="auto|inline|prefect", help="Who carries the run out.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite outputs that f2f did not make.")] = False,
+    runner: Runner = None,
+    force: Force = False,
     until: Until = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
     json: Json = False,

@@ -5,12 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from f2f.commands.review import Debug, Force, Json, Runner
+from f2f.commands.shared_options import (
+    ConfigFile,
+    Consent,
+    Debug,
+    Device,
+    Force,
+    From,
+    Glossary,
+    Json,
+    LectureListFile,
+    Library,
+    LibraryOutput,
+    LibraryTo,
+    Licence,
+    NoLipsync,
+    Patterns,
+    Profile,
+    Runner,
+    Settings,
+)
 from f2f.session import Session
 
 if TYPE_CHECKING:
@@ -28,59 +46,20 @@ EXIT_CODES = (
 
 
 def batch(  # noqa: PLR0913 - one parameter per option
-    library: Annotated[
-        Path, typer.Argument(metavar="LIBRARY", help="Folder of lectures, with all below it.")
-    ],
-    to: Annotated[
-        list[str] | None,
-        typer.Option("--to", metavar="LANG", help="Target language; repeatable. A --list may say others."),
-    ] = None,
-    from_: Annotated[
-        str | None, typer.Option("--from", metavar="LANG", help="Spoken language; found out if not given.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="Folder that mirrors LIBRARY; else beside each lecture."
-        ),
-    ] = None,
-    pattern: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Only lectures whose path or file name fits; repeatable."),
-    ] = None,
-    list_: Annotated[
-        Path | None,
-        typer.Option(
-            "--list", metavar="FILE", help="CSV or YAML of lectures with languages, captions, voices …"
-        ),
-    ] = None,
-    glossary: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="Terms to use in the whole library.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="YAML file, see configs/default.yaml.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration; repeatable."),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(metavar="auto|embedded", help="embedded: only what is inside the packages.")
-    ] = None,
-    licence: Annotated[
-        str | None,
-        typer.Option(metavar="any|permissive", help="permissive: pass over non-commercial weights."),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where networks run.")
-    ] = None,
-    consent: Annotated[
-        bool | None,
-        typer.Option(
-            "--i-have-consent", help="All speakers agree that their voices are cloned.", show_default=False
-        ),
-    ] = None,
-    no_lipsync: Annotated[bool, typer.Option("--no-lipsync", help="Dub only; leave the picture.")] = False,
+    library: Library,
+    to: LibraryTo = None,
+    from_: From = None,
+    output: LibraryOutput = None,
+    pattern: Patterns = None,
+    list_: LectureListFile = None,
+    glossary: Glossary = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    profile: Profile = None,
+    licence: Licence = None,
+    device: Device = None,
+    consent: Consent = None,
+    no_lipsync: NoLipsync = False,
     attempts: Annotated[
         int, typer.Option(metavar="N", min=1, help="What failed so often is left alone until it changes.")
     ] = 3,

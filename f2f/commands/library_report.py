@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from f2f.commands.shared_options import Debug, Json
 from f2f.session import Session
 
 EXIT_CODES = "Exit codes: 0 done · 2 there is no such library, or nothing was finished in it yet"
@@ -17,8 +18,8 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Output folder of the batches.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Result as JSON lines on stdout.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    json: Json = False,
+    debug: Debug = False,
 ) -> None:
     """Draw the trends of a library into library.html, from library.jsonl and what became of each lecture."""
     with Session(json=json, debug=debug) as session:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from f2f.commands.shared_options import Debug, Json
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.session import Session
 
@@ -40,8 +41,6 @@ Licence = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="YAML file, as for translate.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Events and result as JSON lines on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 @app.command("list", epilog=EXIT_CODES)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from f2f.commands.shared_options import Debug, Force, Json, Runner
 from f2f.session import Session
 
 EXIT_CODES = (
@@ -17,10 +18,6 @@ EXIT_CODES = (
 Workdir = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder for intermediate results, as in the earlier run.")
 ]
-Runner = Annotated[str | None, typer.Option(metavar="auto|inline|prefect", help="Who carries the run out.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that f2f did not make.")]
-Json = Annotated[bool, typer.Option("--json", help="Events and result as JSON lines on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 def resume(  # noqa: PLR0913 - one parameter per option

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from f2f.commands.review import Debug, Force
+from f2f.commands.shared_options import (
+    ConfigFile,
+    Debug,
+    Force,
+    From,
+    LectureListFile,
+    Library,
+    LibraryOutput,
+    LibraryTo,
+    NoLipsync,
+    Patterns,
+    Profile,
+    Settings,
+)
 from f2f.session import Session
 
 EXIT_CODES = (
@@ -17,13 +29,8 @@ EXIT_CODES = (
 
 
 def schedule(  # noqa: PLR0913 - one parameter per option
-    library: Annotated[
-        Path, typer.Argument(metavar="LIBRARY", help="Folder of lectures, with all below it.")
-    ],
-    to: Annotated[
-        list[str] | None,
-        typer.Option("--to", metavar="LANG", help="Target language; repeatable. A --list may say others."),
-    ] = None,
+    library: Library,
+    to: LibraryTo = None,
     cron: Annotated[
         str | None,
         typer.Option(metavar="LINE", help='When to look, such as "0 2 * * *", in the time of this machine.'),
@@ -32,36 +39,14 @@ def schedule(  # noqa: PLR0913 - one parameter per option
         str | None, typer.Option(metavar="TIME", help="How often to look, such as 10m; in place of --cron.")
     ] = None,
     now: Annotated[bool, typer.Option("--now", help="Look once at the start, too.")] = False,
-    from_: Annotated[
-        str | None, typer.Option("--from", metavar="LANG", help="Spoken language; found out if not given.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="Folder that mirrors LIBRARY; else beside each lecture."
-        ),
-    ] = None,
-    list_: Annotated[
-        Path | None,
-        typer.Option(
-            "--list", metavar="FILE", help="CSV or YAML of lectures with languages, captions, voices …"
-        ),
-    ] = None,
-    pattern: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Only lectures whose path or file name fits; repeatable."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="YAML file, see configs/default.yaml.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration; repeatable."),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(metavar="auto|embedded", help="embedded: only what is inside the packages.")
-    ] = None,
-    no_lipsync: Annotated[bool, typer.Option("--no-lipsync", help="Dub only; leave the picture.")] = False,
+    from_: From = None,
+    output: LibraryOutput = None,
+    list_: LectureListFile = None,
+    pattern: Patterns = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    profile: Profile = None,
+    no_lipsync: NoLipsync = False,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
