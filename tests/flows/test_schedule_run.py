@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from prefect_api import ask, free_port, runs_of
-from processes import group_is_gone
+from processes import Said, group_is_gone
 from synthetic import make_clip
 
 from flows.crashes import AUTOMATION_NAME, BEAT, look_again_trigger
@@ -60,9 +60,8 @@ def test_a_scheduled_tick_translates_what_is_new_and_the_next_one_leaves_it_alon
         start_new_session=True,
     )  # fmt: skip
     try:
-        assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(3)]
-        assert f"http://127.0.0.1:{port}" in said[-1], said
+        said = Said(process)
+        said.wait_for(f"http://127.0.0.1:{port}")
         ticks = wait_for_ticks(port, "1 made", "1 unchanged")
         videos = runs_of(port, "translate-video")
         [deployment] = ask(port, "/deployments/filter")
@@ -70,11 +69,11 @@ def test_a_scheduled_tick_translates_what_is_new_and_the_next_one_leaves_it_alon
         runs = {"id": [f"prefect.flow-run.{video['id']}" for video in videos]}
         beats = ask(port, "/events/filter", {"filter": {"event": {"name": [BEAT]}, "resource": runs}})
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=60)
+        rest = said.end(60)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.wait()
     assert process.returncode == 0, rest
     assert rest.endswith("Schedule stopped.\n")
     assert group_is_gone(process.pid)

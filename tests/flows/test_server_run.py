@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import group_is_gone
+from processes import Said, group_is_gone
 from synthetic import make_clip, make_talking_face
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -88,22 +88,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         start_new_session=True,
     )
     try:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:  # ends when the server does
-            lines.append(line)
-            if line.startswith("Ready:"):
-                break
-        assert f"http://127.0.0.1:{port}" in lines[-1], lines
+        said = Said(process)
+        said.wait_for(f"Ready: http://127.0.0.1:{port}")
         here = environment | {
             "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
             "SERVER_PID": str(process.pid),
         }
         yield Server(process, port, here)
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=20)
+        assert said.end(20).endswith("Prefect server stopped.\n")
         assert process.returncode == 0
-        assert rest.endswith("Prefect server stopped.\n")
         assert group_is_gone(process.pid)
         lines = [line.split(" ", 1) for line in (folder / "sockets.log").read_text().splitlines()]
         assert [str(process.pid), "guarded"] in lines
@@ -111,7 +105,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.wait()
 
 
 @pytest.fixture

@@ -1,9 +1,49 @@
-"""Whether processes that a test started are gone."""
+"""What processes that a test started say, and whether they are gone."""
 
 from __future__ import annotations
 
+import subprocess
+import threading
 import time
 from pathlib import Path
+
+
+class Said:
+    """Reads all that a process writes, as it writes it: one that nobody reads stands still.
+
+    Args:
+        process: with its stdout piped, as text.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.lines: list[str] = []
+        self._process = process
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line)
+
+    def wait_for(self, text: str, within_s: float = 120.0) -> None:
+        """Wait until a line holds ``text``.
+
+        Raises:
+            AssertionError: none does in time, or the process ended.
+        """
+        deadline = time.monotonic() + within_s
+        while not any(text in line for line in list(self.lines)):
+            assert self._thread.is_alive() and time.monotonic() < deadline, self.lines
+            time.sleep(0.05)
+
+    def end(self, within_s: float) -> str:
+        """Wait for the end of the process and return everything it said."""
+        self._process.wait(timeout=within_s)
+        self._thread.join(timeout=within_s)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return "".join(self.lines)
 
 
 def living_members(group: int) -> list[int]:
