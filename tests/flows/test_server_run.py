@@ -237,8 +237,9 @@ def test_ctrl_c_cancels_the_run(server: Server, drive: Any, tmp_path: Path) -> N
     assert run["state"]["message"] == "Interrupted; the same command resumes"
 
 
-def test_the_deployment_can_be_made(server: Server, tmp_path: Path) -> None:
-    server.ask("/work_pools/", {"name": "lectures", "type": "process"})
+def test_the_deployments_can_be_made(server: Server, tmp_path: Path) -> None:
+    for pool in ("lectures", "ticks"):
+        server.ask("/work_pools/", {"name": pool, "type": "process"})
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         cwd=ROOT,
@@ -249,8 +250,10 @@ def test_the_deployment_can_be_made(server: Server, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    [made] = server.ask("/deployments/filter")
-    assert made["name"] == "translate-video"
+    deployments = {made["name"]: made for made in server.ask("/deployments/filter")}
+    assert deployments.keys() == {"translate-video", "translate-lecture", "translate-library"}
+    assert [one["schedule"]["cron"] for one in deployments["translate-library"]["schedules"]] == ["0 2 * * *"]
+    made = deployments["translate-video"]
     assert made["parameters"] == {"targets": ["hi"]}
     assert set(made["parameter_openapi_schema"]["properties"]) >= {"source", "targets", "config", "options"}
 
