@@ -29,12 +29,20 @@ def idle_mib() -> float:
 
 @linux
 def test_memory_of_the_work_itself_counts_even_when_it_is_free_at_the_end() -> None:
-    before = idle_mib()
-    with PeakMemory(0.02) as memory:
-        held = bytearray(b"\1") * (120 * MIB)
-        time.sleep(0.1)
-        del held
-    assert memory.peak_mib is not None and 90 < memory.peak_mib - before < 250
+    # In a process of its own: pages of a large one, which the system may take back meanwhile, count too.
+    code = (
+        "import time\n"
+        "from f2f.peak_memory import PeakMemory\n"
+        "with PeakMemory(0.02) as idle: time.sleep(0.05)\n"
+        "with PeakMemory(0.02) as memory:\n"
+        f"    held = bytearray(b'\\1') * {120 * MIB}\n"
+        "    time.sleep(0.1)\n"
+        "    del held\n"
+        "print(idle.peak_mib, memory.peak_mib)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, peak = map(float, done.stdout.split())
+    assert 110 < peak - before < 250
 
 
 @linux
@@ -48,7 +56,7 @@ def test_memory_of_programs_it_starts_counts(shell: bool) -> None:
         else:
             words = [sys.executable, "-c", code]
         subprocess.run(words, check=True)
-    assert memory.peak_mib is not None and 90 < memory.peak_mib - before < 220
+    assert memory.peak_mib is not None and 110 < memory.peak_mib - before < 200
 
 
 @linux
