@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from f2f.config import Config
 from f2f.errors import ConfigError
+from f2f.yaml_file import read_yaml
 
 PATH_KEYS = {
     ("transcribe", "captions"),
@@ -33,7 +34,7 @@ def load_config(path: Path | None, flags: Mapping[str, Any] | None = None) -> Co
             mistake has a line of its own.
     """
     where = "options" if path is None else str(path)
-    values = {} if path is None else _read_yaml(path)
+    values = {} if path is None else _read_values(path)
     problems = _unknown_keys(values, Config, where)
     if problems:
         raise ConfigError("\n".join(problems))
@@ -72,15 +73,8 @@ def allowed_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]
     return keys
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read configuration {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+def _read_values(path: Path) -> dict[str, Any]:
+    values = read_yaml(path, "configuration")
     if values is None:
         return {}
     if not isinstance(values, dict):

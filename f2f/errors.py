@@ -36,7 +36,7 @@ class UsageError(F2FError):
 
 
 class ConfigError(UsageError):
-    """A configuration holds an unknown key or a value that is not allowed."""
+    """A file of settings cannot be read, or holds an unknown key or a value that is not allowed."""
 
 
 class CaptionError(UsageError):

@@ -9,6 +9,7 @@ from typing import Any
 
 from f2f.errors import UsageError
 from f2f.glossary import number_rows
+from f2f.yaml_file import read_yaml
 
 
 def read_csv_rows(path: Path, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -52,14 +53,7 @@ def read_yaml_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         UsageError: it cannot be read, or is no list.
     """
-    import yaml
-
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"list {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    entries = read_yaml(path, "list")
     if not isinstance(entries, list):
         raise UsageError(f"list {path} must be a list of entries like '- lecture: week1/intro.mp4'")
     for number, entry in enumerate(entries, start=1):
