@@ -13,13 +13,14 @@ from rich.table import Table
 
 from f2f import choices
 from f2f.outputs import output_paths
-from f2f.pipeline import SHARED_STAGES, TARGET_STAGES, reaches, run_shared, run_target
+from f2f.pipeline import run_shared, run_target
 from f2f.request import Request
 from f2f.review.files import review_paths
 from f2f.run import Run
 from f2f.run_results import Shared, StopRun
 from f2f.stage import SilentObserver
 from f2f.stage_call import R, StageCall
+from f2f.stage_order import SHARED_STAGES, TARGET_STAGES, reaches
 from f2f.workspace import Stored, Workspace
 
 STORED, TO_DO = "stored already", "to do"

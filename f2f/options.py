@@ -11,6 +11,7 @@ from f2f.config import Config
 from f2f.config_file import allowed_keys, load_config, nearest_key
 from f2f.errors import ConfigError, UsageError
 from f2f.request import Request
+from f2f.stage_order import STAGES
 
 # Option of the command → key of the configuration.
 CONFIG_FLAGS = {
@@ -139,8 +140,6 @@ def build_request(
     Raises:
         UsageError: ``until`` is no stage.
     """
-    from f2f.pipeline import STAGES
-
     if rest.get("until") not in (None, *STAGES):
         raise UsageError(f"--until {rest['until']}: no such stage; allowed: {', '.join(STAGES)}")
     words = [word.strip() for target in targets for word in target.split(",") if word.strip()]

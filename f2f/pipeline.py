@@ -1,4 +1,4 @@
-"""The order of the stages; no other file knows it.
+"""The stages one after another; no other file runs them, and `stage_order` has their names.
 
 probe → transcribe → (for each target language) translate → synthesize → fit → lipsync → mux
 → evaluate → report → publish; with ``--video-stretch`` stills and stretch come before fit where they help
@@ -23,10 +23,6 @@ from f2f.stage import Observer, SilentObserver
 from f2f.stage_call import Execute, call_inline
 from f2f.video_stretch import working_source
 from f2f.workspace import Stored, Workspace
-
-SHARED_STAGES = ("probe", "transcribe")
-TARGET_STAGES = ("translate", "synthesize", "fit", "lipsync", "mux", "evaluate", "report")
-STAGES = (*SHARED_STAGES, *TARGET_STAGES)
 
 
 def translate_video(
@@ -75,11 +71,6 @@ def translate_video(
     if failed:
         raise StageError("translate", "\n".join(map(str, failed)))
     return done
-
-
-def reaches(request: Request, stage: str) -> bool:
-    """Whether the request runs a stage, or stops before it."""
-    return request.until is None or STAGES.index(stage) <= STAGES.index(request.until)
 
 
 def run_shared(run: Run) -> Shared:

@@ -21,9 +21,9 @@ from f2f.errors import (
     PreflightError,
 )
 from f2f.outputs import foreign_outputs, foreign_words
-from f2f.pipeline import reaches
 from f2f.request import Request
 from f2f.review.files import foreign_files
+from f2f.stage_order import reaches
 from lipsync_core.errors import LipSyncError, MissingModelError
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from f2f.errors import F2FError
 from f2f.library.lecture import MAX_BACKOFF_S, Lecture, LibraryOptions, request_for, workspace_of
 from f2f.library.status import LanguageStatus, LectureStatus, SourceFingerprint, read_status
 from f2f.stage_call import stage_version
+from f2f.stage_order import STAGES
 
 Todo = Literal["new", "changed", "retry", "waiting", "quarantined", "done"]
 
@@ -198,8 +199,6 @@ def _dotted(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 @functools.lru_cache(maxsize=1)
 def _versions() -> dict[str, int]:
-    from f2f.pipeline import STAGES
-
     return {stage: stage_version(f"f2f.stages.{stage}") for stage in STAGES}
 
 

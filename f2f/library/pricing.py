@@ -14,9 +14,9 @@ from f2f.library.index_rows import visible
 from f2f.library.lecture import Lecture, LibraryOptions, Refused
 from f2f.library.metrics import METRICS_NAME, read_metrics
 from f2f.library.planning import Plan, plan_lecture, utc_now
-from f2f.pipeline import SHARED_STAGES
 from f2f.preflight import estimate_bytes, existing_folder
 from f2f.report.plot import clock
+from f2f.stage_order import SHARED_STAGES
 from lipsync_core.errors import LipSyncError
 
 if TYPE_CHECKING:
