@@ -1,16 +1,14 @@
 import json
-import os
-import signal
 from dataclasses import replace
 
 import pytest
 import torch
+from training_runs import KINDS, SMALL, WIDTH, equal, log_of, run, small, states
 
 from lipsync_core.checkpoints import load_recognised, read_metadata
-from lipsync_core.errors import CheckpointError, InvalidInputError, TrainingDivergedError
+from lipsync_core.errors import CheckpointError
 from lipsync_core.models import LipSyncExpert
 from lipsync_core.training.__main__ import main
-from lipsync_core.training.config import TrainConfig
 from lipsync_core.training.export import (
     GRID_CREDITS,
     compact_state,
@@ -20,40 +18,6 @@ from lipsync_core.training.export import (
 )
 from lipsync_core.training.loop import read_checkpoint, train
 from lipsync_core.training.tasks import copy_audio_encoder, make_task
-
-WIDTH = 1 / 32
-SMALL = TrainConfig(
-    kind="lipsync_expert",
-    width=WIDTH,
-    steps=2,
-    clips_per_step=2,
-    windows_per_clip=2,
-    log_every_steps=1,
-    tensorboard=False,
-)
-KINDS = {
-    "lipsync_expert": {},
-    "syncnet": {},
-    "wav2lip": {"sync_weight": 0.05, "windows_per_clip": 1},
-    "wav2lip_gan": {"sync_weight": 0.03, "windows_per_clip": 1},
-    "lipgan": {"frames_per_window": 1},
-    "speech2vid": {"frames_per_window": 1},
-}
-
-
-def run(config, prepared, out, **options):
-    torch.manual_seed(1)  # an expert has the same weights in every run
-    expert = LipSyncExpert(config.width) if config.needs_expert else None
-    task = make_task(config, prepared, expert)
-    return task, train(task, config, out, **options)
-
-
-def log_of(folder):
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-
-
-def small(kind, **changes):
-    return replace(SMALL, kind=kind, **{**KINDS[kind], **changes})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -131,59 +95,6 @@ def test_a_run_without_opponent_exports_none(prepared, tmp_path):
         export_checkpoint(tmp_path / "run" / "checkpoint.pt", tmp_path / "x.safetensors", opponent=True)
 
 
-def equal(one, other):
-    return all(torch.equal(a, b) for a, b in zip(states(one), states(other), strict=True))
-
-
-def states(module):
-    return [value for _, value in sorted(module.state_dict().items())]
-
-
-def interrupt_at(task, step, number=signal.SIGINT):
-    """Let the signal come in the middle of a step."""
-    begin = task.begin_step
-
-    def begin_and_kill(at, progress):
-        begin(at, progress)
-        if at == step:
-            os.kill(os.getpid(), number)
-
-    task.begin_step = begin_and_kill
-
-
-@pytest.mark.parametrize("kind", [*KINDS, "finetuned"])
-def test_resumed_and_unbroken_runs_give_the_same_weights_bit_by_bit(kind, prepared, tmp_path):
-    config = small("wav2lip", finetune_expert=True) if kind == "finetuned" else small(kind)
-    config = replace(config, steps=3, warmup_steps=2)
-    if kind == "finetuned":
-        config = replace(config, val_clips=0.2, val_batches=1, validate_every_steps=2, sync_switch="eval")
-    whole, _ = run(config, prepared, tmp_path / "whole")
-    torch.manual_seed(1)
-    expert = LipSyncExpert(config.width) if config.needs_expert else None
-    broken_off = make_task(config, prepared, expert)
-    interrupt_at(broken_off, 0)
-    with pytest.raises(KeyboardInterrupt):
-        train(broken_off, config, tmp_path / "parts")
-    resumed, progress = run(config, prepared, tmp_path / "parts", resume=True)
-    assert progress.step == 3
-    for one, other in zip(whole.modules(), resumed.modules(), strict=True):
-        assert equal(one, other)
-    assert [e["step"] for e in log_of(tmp_path / "parts") if "loss" in e] == [1, 2, 3]
-    if kind == "wav2lip_gan":  # reading checkpoints takes long, and averages are the same for all
-        saved = [read_checkpoint(tmp_path / f / "checkpoint.pt") for f in ("whole", "parts")]
-        assert all(torch.equal(v, saved[1]["average"][n]) for n, v in saved[0]["average"].items())
-
-
-def test_sigterm_saves_and_exits_with_143(prepared, tmp_path):
-    task = make_task(SMALL, prepared)
-    interrupt_at(task, 0, signal.SIGTERM)
-    with pytest.raises(SystemExit) as exit_info:
-        train(task, SMALL, tmp_path / "run")
-    assert exit_info.value.code == 143
-    assert read_checkpoint(tmp_path / "run" / "checkpoint.pt")["progress"]["step"] == 1
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-
-
 def test_accumulated_parts_equal_the_whole_batch_without_batch_norm(prepared, tmp_path):
     config = small("lipgan", clips_per_step=4, steps=1, freeze_batch_norm=True, learning_rate=1e-3)
     whole, _ = run(config, prepared, tmp_path / "whole")
@@ -205,45 +116,6 @@ def test_bfloat16_stays_close_to_single_precision(prepared, tmp_path):
     assert other != one
 
 
-@pytest.mark.parametrize("where", ["loss", "opponent", "gradient", "weights"])
-def test_what_is_not_finite_stops_the_run_and_is_not_saved(where, prepared, tmp_path):
-    config = small("lipgan", steps=3)
-    task = make_task(config, prepared)
-    run(replace(config, steps=1), prepared, tmp_path / "run")
-    before = (tmp_path / "run" / "checkpoint.pt").read_bytes()
-    spoil(task, where)
-    with pytest.raises(TrainingDivergedError) as error_info:
-        train(task, config, tmp_path / "run", resume=True)
-    assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
-    words = str(error_info.value)
-    assert "step 3" in words if where == "weights" else "step 2" in words
-    if where != "weights":
-        assert "mouth_l1" in words
-        assert "clip" in words
-        assert "@" in words
-
-
-def spoil(task, where):
-    loss, opponent_loss = task.loss, task.opponent_loss
-    if where == "loss":
-        task.loss = lambda batch, share: (loss(batch, share)[0] * torch.nan, loss(batch, share)[1])
-    elif where == "opponent":
-        task.opponent_loss = lambda batch: (opponent_loss(batch)[0] + torch.inf, {})
-    elif where == "gradient":  # finite, but its derivative at 0 is not
-        task.loss = lambda batch, share: (
-            loss(batch, share)[0] + (0 * next(task.network.parameters()).sum()).sqrt(),
-            loss(batch, share)[1],
-        )
-    else:
-        begin = task.begin_step
-
-        def begin_step(step, share):
-            begin(step, share)
-            task.network.output[0].conv_block[1].running_mean.fill_(torch.nan)  # unseen in train mode
-
-        task.begin_step = begin_step
-
-
 def test_held_out_clips_are_measured_early_and_never_trained_on(prepared, tmp_path):
     config = small("lipsync_expert", steps=4, val_clips=0.25, val_batches=2, validate_every_steps=3)
     task, _ = run(config, prepared, tmp_path / "run")
@@ -263,17 +135,6 @@ def test_validation_changes_nothing_that_is_trained(prepared, tmp_path):
     )
     other, _ = run(with_it, prepared, tmp_path / "b")
     assert equal(one.network, other.network)
-
-
-def test_expert_switched_on_by_evaluation_stays_on_after_a_resume(prepared, tmp_path):
-    config = small("wav2lip", steps=3, val_clips=0.2, val_batches=1, validate_every_steps=2,
-                   validate_early_step=2, sync_switch="eval", sync_eval_threshold=100.0)  # fmt: skip
-    run(replace(config, steps=2), prepared, tmp_path / "run")
-    assert read_checkpoint(tmp_path / "run" / "checkpoint.pt")["switches"] == {"sync": True}
-    never = replace(config, sync_eval_threshold=0.0)
-    run(never, prepared, tmp_path / "run", resume=True)
-    entries = [e for e in log_of(tmp_path / "run") if "loss" in e]
-    assert ["sync" in e for e in entries] == [False, False, True]
 
 
 def test_expert_switched_on_at_a_step(prepared, tmp_path):
@@ -333,25 +194,6 @@ def test_generator_begins_with_the_experts_ears(prepared, tmp_path):
         torch.testing.assert_close(mine, theirs)
     with pytest.raises(RuntimeError):
         copy_audio_encoder(LipSyncExpert(0.25), task.network)
-
-
-def test_time_limit_ends_a_run(prepared, tmp_path):
-    _, progress = run(replace(SMALL, steps=10_000), prepared, tmp_path / "run", max_minutes=1e-4)
-    assert 1 <= progress.step < 10_000
-
-
-def test_finished_work_is_not_overwritten_and_strangers_are_not_resumed(prepared, tmp_path):
-    run(SMALL, prepared, tmp_path / "run")
-    with pytest.raises(InvalidInputError, match="--resume"):
-        run(SMALL, prepared, tmp_path / "run")
-    with pytest.raises(CheckpointError, match=r"width 0\.03125"):
-        run(replace(SMALL, width=0.25), prepared, tmp_path / "run", resume=True)
-    with pytest.raises(CheckpointError, match="nothing to continue"):
-        run(SMALL, prepared, tmp_path / "other", resume=True)
-    (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "checkpoint.pt").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(CheckpointError, match="cannot read"):
-        run(SMALL, prepared, tmp_path / "bad", resume=True)
 
 
 def test_expert_learns_to_tell_bright_from_dark(prepared, tmp_path):
