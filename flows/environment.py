@@ -49,6 +49,9 @@ def prepare_server(host: str, port: int, environ: MutableMapping[str, str] | Non
     environ["PREFECT_SERVER_API_HOST"] = host
     environ["PREFECT_SERVER_API_PORT"] = str(port)
     environ["PREFECT_API_URL"] = f"http://{host}:{port}/api"
+    if auth := environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        # The server is its own client, too, when it learns to notice crashed runs.
+        environ["PREFECT_API_AUTH_STRING"] = auth
     for name, value in SERVER_SETTINGS.items():
         environ.setdefault(name, value)
     bypass_proxy(environ)

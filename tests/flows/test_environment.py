@@ -29,3 +29,9 @@ def test_loopback_joins_the_hosts_without_proxy() -> None:
     bypass_proxy(environ)
     assert environ["no_proxy"] == "intranet,localhost,127.0.0.1,::1"
     assert environ["NO_PROXY"] == "127.0.0.1,localhost,::1"
+
+
+def test_a_server_with_a_password_lets_itself_in() -> None:
+    environ = {"PREFECT_SERVER_API_AUTH_STRING": "f2f:secret"}
+    prepare_server("127.0.0.1", 4281, environ)
+    assert environ["PREFECT_API_AUTH_STRING"] == "f2f:secret"
