@@ -223,6 +223,8 @@ def _make_server(
     import uvicorn
     from prefect.server.api.server import create_app
 
+    from flows.sqlite import let_writers_wait
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -230,6 +232,7 @@ def _make_server(
                 on_ready()
                 self._watching = asyncio.create_task(asyncio.to_thread(_watch_for_crashes, say))
 
+    let_writers_wait()
     config = uvicorn.Config(
         create_app(final=True),
         host=host,
