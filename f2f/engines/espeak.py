@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,6 +207,8 @@ class EspeakEngine:
             request["words_per_minute"] = round(_WORDS_PER_MINUTE * manner.rate)
         answer = self._ask_twice(request, ANSWER_TIMEOUT_S + _TIMEOUT_PER_CHARACTER_S * len(text))
         if not answer["ok"]:
+            if answer["errno"] is not None:  # a full disk is no problem of this text
+                raise OSError(answer["errno"], os.strerror(answer["errno"]), str(wav))
             raise SpeechProblemError(f"espeak: {answer['error']}")
         if not answer["n_samples"]:
             raise SpeechProblemError(f"espeak voice {self._code} finds nothing to say in it")

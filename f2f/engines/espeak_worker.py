@@ -8,7 +8,7 @@ stdin ends, so it never outlives its parent.
     {"op": "voices"}                             -> {"ok": true, "version", "voices": […], "variants": […]}
     {"op": "say", "text", "voice", "wav", "words_per_minute"?}
                                                  -> {"ok": true, "n_samples", "sample_rate_hz"}
-    whatever goes wrong                          -> {"ok": false, "error"}
+    whatever goes wrong                          -> {"ok": false, "error", "errno": null or a number}
 
 ``n_samples`` is 0, and no file is written, when the voice finds nothing to say in the text. Functions and
 structures are those of espeak-ng's ``speak_lib.h`` (version 1.52).
@@ -172,7 +172,8 @@ def _answer(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return {"ok": True, **work()}
     except Exception as problem:  # noqa: BLE001 - whatever it is, the parent must hear of it
-        return {"ok": False, "error": f"{type(problem).__name__}: {problem}"}
+        number = problem.errno if isinstance(problem, OSError) else None
+        return {"ok": False, "error": f"{type(problem).__name__}: {problem}", "errno": number}
 
 
 def _perform(operations: dict[str, Callable[..., dict[str, Any]]], line: bytes) -> dict[str, Any]:
@@ -197,6 +198,8 @@ def _in_child(say: Callable[..., dict[str, Any]], text: str, **rest: Any) -> dic
         raise RuntimeError(f"espeak-ng crashed on this text ({how})")
     answer: dict[str, Any] = json.loads(content)
     if not answer.pop("ok"):
+        if answer["errno"] is not None:
+            raise OSError(answer["errno"], os.strerror(answer["errno"]))
         raise RuntimeError(answer["error"])
     return answer
 

@@ -96,6 +96,7 @@ class SpeechEngine(Protocol):
         Raises:
             SpeechProblemError: this text cannot be said.
             UsageError: ``speaker.voice`` does not exist.
+            OSError: ``wav`` cannot be written.
         """
 
     def close(self) -> None:
