@@ -27,6 +27,7 @@ from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
+from f2f.disk_errors import disk_words
 from f2f.errors import F2FError
 from f2f.library.batch import run_batch
 from f2f.library.index_page import IndexKeeper
@@ -200,7 +201,8 @@ class FlowListener:
             listed = self._parameters.lecture_list is not None
             write_pages(self._options, self._parameters.lectures(self._options) if listed else None)
         except OSError as error:
-            logger.warning("the library's pages cannot be written: %s", error)
+            words = disk_words(error, self._options.output_dir) or error
+            logger.warning("the library's pages cannot be written: %s", words)
 
 
 def _end_state(summary: Summary) -> State[Any]:

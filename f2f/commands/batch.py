@@ -96,6 +96,7 @@ def batch(  # noqa: PLR0913 - one parameter per option
             lipsync=not no_lipsync, force=force, max_attempts=attempts, backoff_s=backoff,
             retry_quarantined=retry_quarantined,
         )  # fmt: skip
+        options.store.look()
         listed = None if list_ is None else LectureList(list_, options)
         if dry_run:
             _show_price(session, options, listed)
@@ -119,6 +120,7 @@ def _run(session: Session, options: LibraryOptions, listed: Found | None, runner
     from f2f.library.summary import Summary
     from f2f.library.tables import summary_lines, summary_table
 
+    options.store.check()
     summary, listener = Summary(), _Listener(session, options, listed)
     lectures = find_lectures(options) if listed is None else listed()
     try:
@@ -139,6 +141,7 @@ class _Listener:
 
         self._session, self._options, self._listed = session, options, listed
         self._keeper = IndexKeeper(self.write_pages)
+        self._told = ""
 
     @contextmanager
     def working(self, lecture: Lecture, targets: tuple[str, ...]) -> Iterator[Observer]:
@@ -168,9 +171,14 @@ class _Listener:
 
     def write_pages(self) -> None:
         """Write index, trends and figures for Prometheus; a batch does not end because they cannot be."""
+        from f2f.disk_errors import disk_words
         from f2f.library.pages import write_pages
 
         try:
             write_pages(self._options, None if self._listed is None else self._listed())
         except OSError as error:
-            self._session.note(f"the library's pages cannot be written: {error}")
+            words = disk_words(error, self._options.output_dir) or error
+            text = f"the library's pages cannot be written: {words}"
+            if text != self._told:
+                self._session.note(text)
+            self._told = text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -114,6 +115,26 @@ def test_a_library_is_made_once_and_what_changes_again(
     assert (out / "w1" / "b.es.mp4").exists()
     ran = Counter(worked(tiny_workers))
     assert (ran["probe"], ran["film b.mp4"]) == (1, 0)
+
+
+def test_pages_that_cannot_be_written_are_said_once_with_the_remedy(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film(library, "a.mp4")
+    page = str(library / "index.html")
+
+    def write_pages(*args: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", page)
+
+    monkeypatch.setattr("f2f.library.pages.write_pages", write_pages)
+    code, rows, done = batch(library)
+    assert code == 0 and rows["a.mp4", "hi"]["state"] == "made"
+    [text] = [
+        event["text"]
+        for event in map(json.loads, done.stdout.splitlines())
+        if event["event"] == "notice" and "pages" in event["text"]
+    ]
+    assert text.startswith(f"the library's pages cannot be written: {page}: the disk is full; make room")
 
 
 def test_bad_files_never_stop_the_rest(library: Path, tiny_workers: Path) -> None:
