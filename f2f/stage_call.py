@@ -94,10 +94,13 @@ class StageCall(Generic[R]):
                 result = self._run(StageContext(self.stage, work.folder, self.device, ears))
             self.check_source()  # or what was made of another file would be stored as made of this one
             seconds = time.monotonic() - started_s
-            stored = self.workspace.commit(
-                work, result, version=self.version, seconds=seconds, notices=ears.notices,
-                peak_memory_mib=memory.peak_mib,
-            )  # fmt: skip
+            try:
+                stored = self.workspace.commit(
+                    work, result, version=self.version, seconds=seconds, notices=ears.notices,
+                    peak_memory_mib=memory.peak_mib,
+                )  # fmt: skip
+            except OSError as error:
+                raise self._failure(error) from error
         keep_demand(needs.demand_key(self.limits), memory.peak_mib)
         self.observer.stage_finished(self.stage, seconds, reused=False)
         return stored
@@ -112,8 +115,12 @@ class StageCall(Generic[R]):
             raise StageError(self.stage, f"{self.stage}: out of memory; close other programs") from error
         except Exception as error:  # a library's own error must not lose which stage it stopped
             self.check_source()
-            words = disk_words(error, self.workspace.root) or _words(error)
-            raise StageError(self.stage, f"{self.stage}: {words}") from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> StageError:
+        """Say of a library's error which stage it stopped, and what helps."""
+        words = disk_words(error, self.workspace.root) or _words(error)
+        return StageError(self.stage, f"{self.stage}: {words}")
 
 
 def _words(error: Exception) -> str:

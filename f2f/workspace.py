@@ -132,6 +132,10 @@ def write_bytes_atomically(path: Path, data: bytes) -> None:
             except FileNotFoundError:
                 if is_last:
                     raise
+    except OSError as error:
+        if error.filename is None:  # the system does not say what a write was about
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -193,6 +193,23 @@ def test_errors_of_disks_have_remedies_and_others_stay_as_they_are(
     assert found is None if words is None else found is not None and words in found
 
 
+def test_a_disk_that_fills_up_while_a_result_is_sealed_is_said_with_its_stage(
+    tiny: TinyStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as the system says it: of no file
+
+    request = request_for(tmp_path)
+    with monkeypatch.context() as full:
+        meanwhile(monkeypatch, tiny, "fit", lambda: full.setattr(os, "fsync", fsync))
+        with pytest.raises(StageError, match=r"^fit: .*result\.json: the disk is full; make room"):
+            translate_video(request)
+    assert leftovers(tmp_path) == []
+    tiny.clear()
+    translate_video(request)
+    assert tiny.ran[0] == "fit hi"
+
+
 def test_outside_of_stages_an_error_of_the_disk_is_one_line_too() -> None:
     lines, code = explain(OSError(errno.ENOSPC, "No space left on device", "/out/lecture.hi.srt"))
     assert lines[0].startswith("/out/lecture.hi.srt: the disk is full") and code == 4
