@@ -11,6 +11,8 @@ import logging
 import os
 from collections.abc import MutableMapping
 
+from flows.address import LOOPBACK_HOSTS, api_url_of
+
 LOGGERS = ("f2f", "flows", "lipsync_core")
 """Standard loggers whose lines are shown with the run."""
 CLIENT_SETTINGS = {
@@ -30,7 +32,6 @@ SERVER_SETTINGS = {
     # In memory, which is Prefect's default, the slot of a run that died with its server is never freed.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 def prepare_client(api_url: str, environ: MutableMapping[str, str] | None = None) -> None:
@@ -48,7 +49,7 @@ def prepare_server(host: str, port: int, environ: MutableMapping[str, str] | Non
     environ = os.environ if environ is None else environ
     environ["PREFECT_SERVER_API_HOST"] = host
     environ["PREFECT_SERVER_API_PORT"] = str(port)
-    environ["PREFECT_API_URL"] = f"http://{host}:{port}/api"
+    environ["PREFECT_API_URL"] = api_url_of(host, port)
     if auth := environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         # The server is its own client, too, when it learns to notice crashed runs.
         environ["PREFECT_API_AUTH_STRING"] = auth

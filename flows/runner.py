@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from f2f.errors import EngineUnavailableError
 from f2f.request import Outcome, Request
 from f2f.stage import Observer
+from flows.address import listening_address
 from flows.environment import prepare_client, settle_prefect
-from flows.server import Answer, ask_server, find_api_url, listening_address, serve
+from flows.server import Answer, ask_server, find_api_url, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,8 +47,10 @@ class PrefectRunner:
         answer = self._answer or ask_server(find_api_url())
         if answer.healthy:
             return f"This run shows at {answer.ui_url}"
-        if answer.api_url == find_api_url({}):
+        if answer.api_url == find_api_url({}) and not answer.is_refused:
             return "To watch runs in the browser, start: f2f ui"
+        if answer.is_refused:
+            return f"The Prefect server at {answer.api_url} lets nobody in ({answer.reason}); running without"
         return (
             f"No Prefect server at {answer.api_url} ({answer.reason}); running without. To start one: f2f ui"
         )

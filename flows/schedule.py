@@ -21,10 +21,11 @@ from zoneinfo import ZoneInfo
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.library.lecture import LibraryOptions
 from f2f.library.timetable import Timetable
+from flows.address import api_url_of, listening_address
 from flows.crashes import BEAT_S, ensure_automation, look_again_trigger
 from flows.environment import prepare_client, prepare_server
 from flows.library_parameters import LibraryParameters, library_key
-from flows.server import ask_server, find_api_url, listening_address, server_beside
+from flows.server import ask_server, find_api_url, server_beside
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -126,7 +127,11 @@ def _prepare() -> tuple[int, str] | None:
         prepare_client(answer.api_url)
         return None
     port, host = listening_address(None, None)
-    here = f"http://{host}:{port}/api"
+    here = api_url_of(host, port)
+    if answer.is_refused:
+        raise EngineUnavailableError(
+            f"the Prefect server at {answer.api_url} lets nobody in: {answer.reason}"
+        )
     if os.environ.get("PREFECT_API_URL") and answer.api_url != here:
         raise EngineUnavailableError(
             f"no Prefect server at {answer.api_url} ({answer.reason}); start it, or unset PREFECT_API_URL to "

@@ -18,13 +18,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from f2f.errors import EngineUnavailableError, UsageError
-from flows.environment import LOOPBACK_HOSTS, prepare_server
+from flows.address import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    LOOPBACK_HOSTS,
+    api_url_of,
+    check_port,
+    exposure_warning,
+)
+from flows.environment import prepare_server
 
 if TYPE_CHECKING:
     import uvicorn
 
-DEFAULT_PORT = 4200
-DEFAULT_HOST = "127.0.0.1"
 LOCAL_TIMEOUT_S = 2.0
 REMOTE_TIMEOUT_S = 3.0
 
@@ -37,11 +43,13 @@ class Answer:
         api_url: address that was asked, ending in ``/api`` for one's own servers.
         healthy: a Prefect server answers and lets us in.
         reason: why not, in a few words; empty when healthy.
+        is_refused: one answers, but does not let us in.
     """
 
     api_url: str
     healthy: bool
     reason: str = ""
+    is_refused: bool = False
 
     @property
     def ui_url(self) -> str:
@@ -75,8 +83,9 @@ def ask_server(api_url: str, environ: Mapping[str, str] | None = None) -> Answer
             body = response.read(10_000)
     except urllib.error.HTTPError as error:
         error.close()
-        refused = error.code in {401, 403}
-        return Answer(api_url, False, "it refuses PREFECT_API_KEY" if refused else f"it answers {error.code}")
+        if error.code not in {401, 403}:
+            return Answer(api_url, False, f"it answers {error.code}")
+        return Answer(api_url, False, _refusal(environ), is_refused=True)
     except urllib.error.URLError as error:
         return Answer(api_url, False, _words(error.reason))
     except (OSError, ValueError) as error:
@@ -89,11 +98,19 @@ def ask_server(api_url: str, environ: Mapping[str, str] | None = None) -> Answer
 def _headers(environ: Mapping[str, str] | None) -> dict[str, str]:
     """Return the credentials that Prefect's own client would send."""
     environ = os.environ if environ is None else environ
-    if key := environ.get("PREFECT_API_KEY"):
-        return {"Authorization": f"Bearer {key}"}
     if auth := environ.get("PREFECT_API_AUTH_STRING"):
         return {"Authorization": f"Basic {b64encode(auth.encode()).decode()}"}
+    if key := environ.get("PREFECT_API_KEY"):
+        return {"Authorization": f"Bearer {key}"}
     return {}
+
+
+def _refusal(environ: Mapping[str, str] | None) -> str:
+    if not _headers(environ):
+        return "it wants PREFECT_API_AUTH_STRING=NAME:PASSWORD or PREFECT_API_KEY"
+    environ = os.environ if environ is None else environ
+    names = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
+    return f"it refuses {next(name for name in names if environ.get(name))}"
 
 
 def _words(reason: object) -> str:
@@ -112,23 +129,6 @@ def _is_health(body: bytes) -> bool:
         return False
 
 
-def listening_address(
-    port: int | None, host: str | None, environ: Mapping[str, str] | None = None
-) -> tuple[int, str]:
-    """Return port and host to listen on: as given, else Prefect's own variables, else the defaults.
-
-    Raises:
-        UsageError: ``PREFECT_SERVER_API_PORT`` is no number.
-    """
-    environ = os.environ if environ is None else environ
-    if port is None:
-        text = environ.get("PREFECT_SERVER_API_PORT") or str(DEFAULT_PORT)
-        if not text.isdecimal():
-            raise UsageError(f"PREFECT_SERVER_API_PORT is {text!r}; a port is a number from 1 to 65535")
-        port = int(text)
-    return port, host or environ.get("PREFECT_SERVER_API_HOST") or DEFAULT_HOST
-
-
 def serve(port: int = DEFAULT_PORT, host: str = DEFAULT_HOST) -> int:
     """Run a Prefect server in this process until Ctrl-C; print its address once it answers.
 
@@ -145,36 +145,27 @@ def serve(port: int = DEFAULT_PORT, host: str = DEFAULT_HOST) -> int:
     from rich.console import Console
 
     console = Console(highlight=False)
-    answer = ask_server(f"http://{host}:{port}/api")
-    if answer.healthy:
-        console.print(f"A Prefect server runs already: {answer.ui_url}", soft_wrap=True)
+    say = partial(console.print, soft_wrap=True, markup=False)
+    answer = ask_server(api_url_of(host, port))
+    if answer.healthy or answer.is_refused:
+        reason = f" ({answer.reason})" if answer.reason else ""
+        say(f"A Prefect server runs already: {answer.ui_url}{reason}")
         return 0
-    _check_port(host, port)
+    check_port(host, port)
     prepare_server(host, port)
-    console.print(f"Starting the Prefect server on {host}:{port} …")
+    say(f"Starting the Prefect server on {host}:{port} …")
     try:
-        return _serve(host, port, partial(console.print, soft_wrap=True))
+        return _serve(host, port, say)
     except ImportError as error:
         raise EngineUnavailableError(
             f'the UI needs Prefect ({error}); run: pip install "f2f[standard]"'
         ) from error
 
 
-def _check_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            raise UsageError(
-                f"cannot listen on {host}:{port}: {error}; choose another port, for instance: "
-                "PREFECT_SERVER_API_PORT=4280 f2f ui"
-            ) from error
-
-
 def _serve(host: str, port: int, say: Callable[[str], None]) -> int:
     """Run uvicorn here. Imports Prefect, so the environment must be ready."""
+    if warning := exposure_warning(host):
+        say(warning)
 
     def welcome() -> None:
         for line in _welcome(host, port):
@@ -197,7 +188,9 @@ def server_beside(host: str, port: int, say: Callable[[str], None]) -> Iterator[
     Raises:
         UsageError: the port is taken, or the server cannot start.
     """
-    _check_port(host, port)
+    check_port(host, port)
+    if warning := exposure_warning(host):
+        say(warning)
     ready = threading.Event()
     server = _make_server(host, port, ready.set, say)
     thread = threading.Thread(target=server.run, name="prefect-server", daemon=True)
@@ -254,9 +247,11 @@ def _watch_for_crashes(say: Callable[[str], None]) -> None:
 
 
 def _welcome(host: str, port: int) -> list[str]:
-    lines = [
-        f"Ready: http://{host}:{port} – f2f translate now shows its runs there. Ctrl-C stops the server."
-    ]
+    api_url = api_url_of(host, port)
+    ui_url = api_url.removesuffix("/api")
+    lines = [f"Ready: {ui_url} – f2f translate now shows its runs there. Ctrl-C stops the server."]
     if (host, port) != (DEFAULT_HOST, DEFAULT_PORT):
-        lines.append(f"Tell it where: export PREFECT_API_URL=http://{host}:{port}/api")
+        lines.append(f"Tell it where: export PREFECT_API_URL={api_url}")
+    if os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        lines.append("And the password: export PREFECT_API_AUTH_STRING=…, the same as the server's.")
     return lines

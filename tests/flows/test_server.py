@@ -14,9 +14,9 @@ from f2f.errors import EngineUnavailableError, UsageError
 from f2f.request import Request
 from f2f.stage import SilentObserver
 from flows import runner as runner_module
-from flows import server
+from flows import schedule, server
 from flows.runner import PrefectRunner
-from flows.server import ask_server, find_api_url, listening_address, serve
+from flows.server import ask_server, find_api_url, serve
 
 
 @contextmanager
@@ -80,6 +80,9 @@ def test_credentials_are_sent(environ: dict[str, str], header: str) -> None:
     with http_server(200, b"true") as http:
         assert ask_server(http.url, environ).healthy
         assert http.seen == [("/api/health", header)]
+    with http_server(401, b"{}") as http:
+        answer = ask_server(http.url, environ)
+    assert (answer.is_refused, answer.reason) == (True, f"it refuses {next(iter(environ))}")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,7 @@ def test_credentials_are_sent(environ: dict[str, str], header: str) -> None:
         (200, b"<html>my web shop</html>", "no Prefect server"),
         (200, b"false", "no Prefect server"),
         (401, b"{}", "PREFECT_API_KEY"),
+        (401, b"{}", "PREFECT_API_AUTH_STRING=NAME:PASSWORD"),
         (500, b"", "500"),
     ],
 )
@@ -122,15 +126,6 @@ def test_a_second_server_on_the_same_port_is_not_started(capsys: pytest.CaptureF
         assert f"runs already: http://127.0.0.1:{http.port}" in capsys.readouterr().out
 
 
-def test_where_to_listen_is_prefects_own_setting() -> None:
-    assert listening_address(None, None, {}) == (4200, "127.0.0.1")
-    theirs = {"PREFECT_SERVER_API_PORT": "4281", "PREFECT_SERVER_API_HOST": "127.0.0.2"}
-    assert listening_address(None, None, theirs) == (4281, "127.0.0.2")
-    assert listening_address(4300, "::1", theirs) == (4300, "::1")
-    with pytest.raises(UsageError, match="'http'"):
-        listening_address(None, None, {"PREFECT_SERVER_API_PORT": "http"})
-
-
 @pytest.mark.parametrize("port", [None, 70000])
 def test_a_port_that_cannot_be_had_is_one_line(port: int | None) -> None:
     with (
@@ -148,6 +143,23 @@ def test_the_runner_is_there_while_a_server_answers(monkeypatch: pytest.MonkeyPa
         assert f"127.0.0.1:{http.port}" in runner.hint()
     assert not runner.is_available()
     assert "nothing listens there" in runner.hint() and "f2f ui" in runner.hint()
+
+
+def test_a_server_that_refuses_us_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with http_server(401, b"{}") as http:
+        monkeypatch.delenv("PREFECT_API_URL", raising=False)
+        monkeypatch.setattr(server, "DEFAULT_PORT", http.port)
+        runner = PrefectRunner()
+        assert not runner.is_available()
+        assert "lets nobody in (it wants PREFECT_API_AUTH_STRING=" in runner.hint()
+        assert serve(http.port) == 0
+        assert f"runs already: http://127.0.0.1:{http.port} (it wants" in " ".join(
+            capsys.readouterr().out.split()
+        )
+        with pytest.raises(EngineUnavailableError, match="lets nobody in"):
+            schedule._prepare()
 
 
 def test_without_a_server_the_hint_says_how_to_start_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,77 @@
+"""Where a server listens, what that is called in links, and who can reach it there."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Mapping
+
+from f2f.errors import UsageError
+
+DEFAULT_PORT = 4200
+DEFAULT_HOST = "127.0.0.1"
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Hosts that stand for every address of this machine, and the one at which it finds itself."""
+
+
+def listening_address(
+    port: int | None, host: str | None, environ: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Return port and host to listen on: as given, else Prefect's own variables, else the defaults.
+
+    Raises:
+        UsageError: ``PREFECT_SERVER_API_PORT`` is no number.
+    """
+    environ = os.environ if environ is None else environ
+    if port is None:
+        text = environ.get("PREFECT_SERVER_API_PORT") or str(DEFAULT_PORT)
+        if not text.isdecimal():
+            raise UsageError(f"PREFECT_SERVER_API_PORT is {text!r}; a port is a number from 1 to 65535")
+        port = int(text)
+    return port, host or environ.get("PREFECT_SERVER_API_HOST") or DEFAULT_HOST
+
+
+def api_url_of(host: str, port: int) -> str:
+    """Return the address at which this machine reaches the API of a server that listens on ``host``."""
+    host = ALL_ADDRESSES.get(host, host)
+    return f"http://[{host}]:{port}/api" if ":" in host else f"http://{host}:{port}/api"
+
+
+def exposure_warning(host: str, environ: Mapping[str, str] | None = None) -> str:
+    """Say what a server that others can reach allows them; empty if none can, or only with a password."""
+    environ = os.environ if environ is None else environ
+    if _is_loopback(host) or environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        return ""
+    return (
+        f"Warning: whoever reaches {host} can see, change and start runs, and with them programs on every "
+        "machine with a worker. Stop this and set a password first, here "
+        "PREFECT_SERVER_API_AUTH_STRING=NAME:PASSWORD and for all who use it the same as "
+        "PREFECT_API_AUTH_STRING; or leave --host away, and only this machine can."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host in LOOPBACK_HOSTS or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_port(host: str, port: int) -> None:
+    """Check that a server can listen there.
+
+    Raises:
+        UsageError: the port is taken, or ``host`` is no address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise UsageError(
+                f"cannot listen on {host}:{port}: {error}; choose another port, for instance: "
+                "PREFECT_SERVER_API_PORT=4280 f2f ui"
+            ) from error
