@@ -65,7 +65,7 @@ def find_api_url(environ: Mapping[str, str] | None = None) -> str:
 
 
 def ask_server(api_url: str, environ: Mapping[str, str] | None = None) -> Answer:
-    """Ask the server at ``api_url`` for its health, without importing Prefect.
+    """Ask the server at ``api_url`` for its health and whether it lets us in, without importing Prefect.
 
     A closed local port answers within milliseconds, a silent one after ``LOCAL_TIMEOUT_S``, a silent
     machine elsewhere after ``REMOTE_TIMEOUT_S``.
@@ -73,26 +73,30 @@ def ask_server(api_url: str, environ: Mapping[str, str] | None = None) -> Answer
     parts = urllib.parse.urlsplit(api_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return Answer(api_url, False, "that is no http address")
-    local = parts.hostname in LOOPBACK_HOSTS
-    # A proxy of this machine must not see, nor answer for, a local server.
-    handlers = [urllib.request.ProxyHandler({})] if local else []
-    request = urllib.request.Request(f"{api_url}/health", headers=_headers(environ))
     try:
-        opener = urllib.request.build_opener(*handlers)
-        with opener.open(request, timeout=LOCAL_TIMEOUT_S if local else REMOTE_TIMEOUT_S) as response:
-            body = response.read(10_000)
+        if not _is_health(_get(f"{api_url}/health", environ)):
+            return Answer(api_url, False, "something that is no Prefect server answers")
+        # Everybody may ask for the health, only who knows the password for more.
+        _get(f"{api_url}/hello", environ)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code not in {401, 403}:
-            return Answer(api_url, False, f"it answers {error.code}")
-        return Answer(api_url, False, _refusal(environ), is_refused=True)
+        if error.code in {401, 403}:
+            return Answer(api_url, False, _refusal(environ), is_refused=True)
+        return Answer(api_url, False, f"it answers {error.code}")
     except urllib.error.URLError as error:
         return Answer(api_url, False, _words(error.reason))
     except (OSError, ValueError) as error:
         return Answer(api_url, False, _words(error))
-    if not _is_health(body):
-        return Answer(api_url, False, "something that is no Prefect server answers")
     return Answer(api_url, True)
+
+
+def _get(url: str, environ: Mapping[str, str] | None) -> bytes:
+    local = urllib.parse.urlsplit(url).hostname in LOOPBACK_HOSTS
+    # A proxy of this machine must not see, nor answer for, a local server.
+    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if local else []))
+    request = urllib.request.Request(url, headers=_headers(environ))
+    with opener.open(request, timeout=LOCAL_TIMEOUT_S if local else REMOTE_TIMEOUT_S) as response:
+        return bytes(response.read(10_000))
 
 
 def _headers(environ: Mapping[str, str] | None) -> dict[str, str]:
@@ -238,10 +242,11 @@ def _make_server(
 
 
 def _watch_for_crashes(say: Callable[[str], None]) -> None:
-    from flows.crashes import ensure_automation
+    from flows.crashes import ensure_automation, watch_unfinished
 
     try:
         ensure_automation()
+        watch_unfinished()
     except Exception as error:  # noqa: BLE001 - the server is as good as it was without
         say(f"Runs whose process dies will not be marked as crashed: {error}")
 

@@ -20,14 +20,19 @@ from flows.server import ask_server, find_api_url, serve
 
 
 @contextmanager
-def http_server(status: int, body: bytes, kind: str = "application/json") -> Iterator[SimpleNamespace]:
-    """A server on loopback that gives every request the same answer and remembers the requests."""
+def http_server(
+    status: int, body: bytes, kind: str = "application/json", hello: int | None = None
+) -> Iterator[SimpleNamespace]:
+    """A server on loopback that gives every request the same answer and remembers the requests.
+
+    With ``hello``, a greeting is answered with that status.
+    """
     seen: list[tuple[str, str | None]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             seen.append((self.path, self.headers.get("Authorization")))
-            self.send_response(status)
+            self.send_response(hello if hello and self.path.endswith("/hello") else status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -66,7 +71,7 @@ def test_a_prefect_server_is_recognised() -> None:
         answer = ask_server(http.url, {})
         assert answer.healthy and answer.reason == ""
         assert answer.ui_url == f"http://127.0.0.1:{http.port}"
-        assert http.seen == [("/api/health", None)]
+        assert http.seen == [("/api/health", None), ("/api/hello", None)]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +84,9 @@ def test_a_prefect_server_is_recognised() -> None:
 def test_credentials_are_sent(environ: dict[str, str], header: str) -> None:
     with http_server(200, b"true") as http:
         assert ask_server(http.url, environ).healthy
-        assert http.seen == [("/api/health", header)]
-    with http_server(401, b"{}") as http:
+        assert http.seen == [("/api/health", header), ("/api/hello", header)]
+    # Prefect tells everybody of its health.
+    with http_server(200, b"true", hello=401) as http:
         answer = ask_server(http.url, environ)
     assert (answer.is_refused, answer.reason) == (True, f"it refuses {next(iter(environ))}")
 
