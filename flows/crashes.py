@@ -2,7 +2,8 @@
 
 Every flow run gives a sign of life each 30 s; an automation of the server marks those that fall silent, and
 another has the library looked through again. That takes up what crashed, because its lease has run out and
-its status does not say that it is done.
+its status does not say that it is done. A run is watched from when a worker takes it: if the worker dies
+before the run begins, nothing else would ever end it, and a tick that waits so would keep all others away.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prefect.events import DeploymentEventTrigger
+    from prefect.events.schemas.automations import AutomationCore
 
 logger = logging.getLogger(__name__)
 BEAT_S = 30
@@ -26,9 +28,23 @@ MESSAGE = (
     f"No sign of life for {SILENCE_S} s: process or machine is gone. Finished stages are kept; the next tick "
     "of its library goes on, or the same command"
 )
+FLOWS = ("translate-video", "translate-lecture", "translate-library")
 BEAT = "prefect.flow-run.heartbeat"
-# Names, not types, of final states: flows of ours must end in no state of another name.
-ENDS = tuple(f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed"))
+WATCHED = "f2f.flow-run.watched"
+"""Of a run that was under way when the server started, which may have died together with the server."""
+# Names, not types, of states: flows of ours must take no state of another name.
+SIGNS = (
+    BEAT,
+    WATCHED,
+    *(f"prefect.flow-run.{name}" for name in ("Pending", "Submitting", "InfrastructurePending", "Running")),
+)
+ENDS = tuple(
+    f"prefect.flow-run.{name}"
+    for name in (
+        *("Completed", "Failed", "Cancelled", "Crashed"),
+        *("Scheduled", "AwaitingRetry", "AwaitingConcurrencySlot"),
+    )
+)
 
 
 def ensure_automation() -> bool:
@@ -40,22 +56,36 @@ def ensure_automation() -> bool:
     Raises:
         RuntimeError, httpx.HTTPError, PrefectException: the server does not answer or refuses.
     """
+    from prefect import get_client
+
+    with get_client(sync_client=True) as client:
+        if client.read_automations_by_name(AUTOMATION_NAME):
+            return False
+        client.create_automation(automation())
+    return True
+
+
+def automation() -> AutomationCore:
+    """Return what marks a run of ours as crashed when it has given no sign of life for 90 s."""
     from datetime import timedelta
 
-    from prefect import get_client
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
     from prefect.events.schemas.events import ResourceSpecification
 
     runs = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
-    automation = AutomationCore(
+    return AutomationCore(
         name=AUTOMATION_NAME,
         description=f"{AUTOMATION_NAME}, after {SILENCE_S} s",
         trigger=EventTrigger(
             match=runs,
-            after={BEAT},
-            expect={BEAT, *ENDS},
+            # Flows of others may give signs more seldom, or none.
+            match_related=ResourceSpecification(
+                {"prefect.resource.role": "flow", "prefect.resource.name": list(FLOWS)}
+            ),
+            after=set(SIGNS),
+            expect={*SIGNS, *ENDS},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -64,11 +94,50 @@ def ensure_automation() -> bool:
         # Not by force: a run that ended in the meantime keeps its end.
         actions=[ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=MESSAGE, force=False)],
     )
+
+
+def watch_unfinished() -> int:
+    """Have the automation watch the runs that are under way as the server knows them; return how many.
+
+    Call it when the server has started: what runs told it last may have been lost with its memory.
+
+    Raises:
+        RuntimeError, httpx.HTTPError, PrefectException: the server does not answer or refuses.
+    """
+    from prefect import get_client
+    from prefect.client.schemas.filters import (
+        FlowFilter,
+        FlowFilterName,
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.events import emit_event
+
+    under_way = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
+    )
+    n_runs = 0
     with get_client(sync_client=True) as client:
-        if client.read_automations_by_name(AUTOMATION_NAME):
-            return False
-        client.create_automation(automation)
-    return True
+        for flow in FLOWS:
+            ours = FlowFilter(name=FlowFilterName(any_=[flow]))
+            for run in client.read_flow_runs(flow_filter=ours, flow_run_filter=under_way):
+                resource = {
+                    "prefect.resource.id": f"prefect.flow-run.{run.id}",
+                    "prefect.resource.name": run.name,
+                }
+                emit_event(WATCHED, resource=resource, related=[_flow_resource(str(run.flow_id), flow)])
+                n_runs += 1
+    return n_runs
+
+
+def _flow_resource(flow_id: str, name: str) -> dict[str, str]:
+    return {
+        "prefect.resource.id": f"prefect.flow.{flow_id}",
+        "prefect.resource.role": "flow",
+        "prefect.resource.name": name,
+    }
 
 
 def look_again_trigger(deployment: str) -> DeploymentEventTrigger:
