@@ -30,8 +30,7 @@ from prefect.states import Cancelled, Completed, Failed
 from f2f.disk_errors import disk_words
 from f2f.errors import F2FError
 from f2f.library.batch import run_batch
-from f2f.library.index_page import IndexKeeper
-from f2f.library.lease import read_holder, take_lease
+from f2f.library.index_page import INDEX_NAME, IndexKeeper
 from f2f.library.lecture import Lecture, LibraryOptions
 from f2f.library.pages import write_pages
 from f2f.library.planning import utc_now
@@ -74,9 +73,9 @@ def translate_library(  # noqa: PLR0913 - one parameter per field of the form
     """Look for lectures that are new, changed or due for another attempt, and translate each.
 
     Args:
-        library: folder of the lectures, on the machine that runs the flow.
+        library: folder of the lectures, on the machine that runs the flow, or URL.
         targets: language codes to make, such as `hi`.
-        output_dir: folder that mirrors the library with the outputs; empty puts them beside the lectures.
+        output_dir: folder or URL for the outputs, which mirrors the library; empty: beside the lectures.
         source_language: code of the spoken language; empty finds it out for each lecture.
         config: keys of `configs/default.yaml` that differ from the defaults.
         options: patterns, lip-sync on or off, attempts and pause after a failure.
@@ -91,9 +90,9 @@ def translate_library(  # noqa: PLR0913 - one parameter per field of the form
     )  # fmt: skip
     try:
         wanted = parameters.as_options()
-        lease = take_lease(wanted.folder / TICK_FOLDER)
+        lease = wanted.store.take_lease(wanted.folder / TICK_FOLDER)
         if lease is None:
-            holder = read_holder(wanted.folder / TICK_FOLDER)
+            holder = wanted.store.read_holder(wanted.folder / TICK_FOLDER)
             where = f" on {holder.host}" if holder else ""
             return Completed(message=f"an earlier tick is still at work{where}")
         with lease:
@@ -120,9 +119,9 @@ def translate_lecture(  # noqa: PLR0913 - one parameter per field of the form
 
     Args:
         lecture: its path relative to the library, with `/`.
-        library: folder of the lectures, on the machine that runs the flow.
+        library: folder of the lectures, on the machine that runs the flow, or URL.
         targets: language codes to make, such as `hi`; those that are done are left alone.
-        output_dir: folder that mirrors the library with the outputs; empty puts them beside the lectures.
+        output_dir: folder or URL for the outputs, which mirrors the library; empty: beside the lectures.
         source_language: code of the spoken language; empty finds it out.
         config: keys of `configs/default.yaml` that differ from the defaults.
         options: lip-sync on or off, attempts and pause after a failure.
@@ -149,6 +148,7 @@ def translate_lecture(  # noqa: PLR0913 - one parameter per field of the form
 
 def _tick(parameters: LibraryParameters, options: LibraryOptions, deployment: str | None) -> State[Any]:
     listener = FlowListener(parameters, options)
+    options.store.look()
     if deployment is not None:
         started = start_runs(parameters, options, PrefectRunPool(deployment))
         for reason in started.reasons:
@@ -224,9 +224,14 @@ def _publish(options: LibraryOptions, summary: Summary) -> None:
         for row in rows
     ]  # fmt: skip
     if table:
-        description = f"{summary.n_unchanged} unchanged; index: {options.output_dir / 'index.html'}"
+        description = f"{summary.n_unchanged} unchanged; index: {_index(options)}"
         key = artifact_key(library_key(options), None, "lectures")
         create_table_artifact(table, key=key, description=description)
+
+
+def _index(options: LibraryOptions) -> str:
+    path = options.output_dir / INDEX_NAME
+    return options.store.url_of(path) or str(path)
 
 
 def _cancel_missed_ticks() -> None:

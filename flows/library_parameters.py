@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from f2f.config_file import load_config
 from f2f.errors import UsageError
-from f2f.library.lecture import BACKOFF_S, MAX_ATTEMPTS, Lecture, LibraryOptions, Refused
+from f2f.library.lecture import BACKOFF_S, MAX_ATTEMPTS, Lecture, LibraryOptions, Refused, workspace_of
 from f2f.library.listing import LectureList
 from f2f.library.options import build_library_options
 from f2f.library.scanning import find_lectures, sidecars_of
@@ -36,9 +36,9 @@ class LibraryParameters(BaseModel):
     """Parameters that all flows over a library share, under the same names.
 
     Attributes:
-        library: folder of the lectures.
+        library: folder or URL of the lectures.
         targets: languages to make.
-        output_dir: folder that mirrors it with the outputs; None puts them beside the lectures.
+        output_dir: folder or URL that mirrors it with the outputs; None puts them beside the lectures.
         source_language: spoken language; None finds it out for each lecture.
         config: keys of the configuration that differ from the defaults.
         options: the rest.
@@ -58,9 +58,9 @@ class LibraryParameters(BaseModel):
         """Return the parameters for ``options`` and a list; every path absolute."""
         rest = {name: getattr(options, name) for name in LibraryRunOptions.model_fields}
         return cls(
-            library=str(options.root.absolute()),
+            library=_place(options, options.root),
             targets=list(options.targets),
-            output_dir=str(options.output_dir.absolute()),
+            output_dir=_place(options, options.output_dir),
             source_language=options.source_language,
             config=absolute_paths(options.config).model_dump(mode="json", exclude_defaults=True),
             options=LibraryRunOptions(**rest),
@@ -74,11 +74,11 @@ class LibraryParameters(BaseModel):
             F2FError: a folder, language or key cannot be used.
         """
         return build_library_options(
-            Path(self.library),
+            self.library,
             self.targets,
             config=load_config(None, dict(dotted(self.config or {}))),
             source_language=self.source_language,
-            output_dir=Path(self.output_dir) if self.output_dir else None,
+            output_dir=self.output_dir or None,
             is_listed=self.lecture_list is not None,
             **dict(self.options or LibraryRunOptions()),
         )
@@ -101,15 +101,27 @@ class LibraryParameters(BaseModel):
         """
         if self.lecture_list is None:
             source = options.root / name
+            wanted = Lecture(source, name, options.targets)
+            options.store.look_at(source, workspace_of(wanted, options))
             return Lecture(source, name, options.targets, sidecars=sidecars_of(source))
+        options.store.look()
         for found in self.lectures(options):
             if found.name == name and isinstance(found, Lecture):
                 return found
         raise UsageError(f"{self.lecture_list} names no lecture {name} that can be translated")
 
 
+def _place(options: LibraryOptions, folder: Path) -> str:
+    return options.store.url_of(folder) or str(folder.absolute())
+
+
+def real_place(options: LibraryOptions, folder: Path) -> str:
+    """Return what a folder of a library is called, the same whatever links lead there."""
+    return options.store.url_of(folder) or str(folder.resolve())
+
+
 def library_key(options: LibraryOptions) -> str:
     """Return a name for library and output folder that Prefect takes, such as ``physics-1f0c2a``."""
-    folders = f"{options.root.resolve()}\0{options.output_dir.resolve()}"
+    folders = "\0".join(real_place(options, one) for one in (options.root, options.output_dir))
     digest = hashlib.sha256(folders.encode("utf-8", "surrogateescape")).hexdigest()[:6]
     return f"{slug(options.root.resolve().name)}-{digest}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from f2f.library.lecture import Lecture, LibraryOptions, Refused
 from f2f.library.planning import Plan, plan_lecture, utc_now
-from flows.library_parameters import LibraryParameters
+from flows.library_parameters import LibraryParameters, real_place
 from flows.names import run_name, run_tags
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _work_key(plan: Plan, options: LibraryOptions) -> str:
     """Return a key that is the same as long as the same is to be done to the same video."""
     attempts = {name: one.attempts for name, one in plan.status.languages.items()} if plan.status else {}
     parts = [
-        str(options.output_dir.resolve()), plan.lecture.name, plan.size, plan.mtime_ns,
+        real_place(options, options.output_dir), plan.lecture.name, plan.size, plan.mtime_ns,
         [[one, plan.todo[one], plan.settings[one], attempts.get(one, 0)] for one in plan.targets],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]

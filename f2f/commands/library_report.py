@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,9 +13,11 @@ EXIT_CODES = "Exit codes: 0 done · 2 there is no such library, or nothing was f
 
 
 def report(
-    library: Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of lectures, as for batch.")],
+    library: Annotated[
+        str, typer.Argument(metavar="LIBRARY", help="Folder or URL of lectures, as for batch.")
+    ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Output folder of the batches.")
+        str | None, typer.Option("-o", "--output", metavar="DIR", help="That of the batches.")
     ] = None,
     json: Json = False,
     debug: Debug = False,
@@ -24,14 +25,17 @@ def report(
     """Draw the trends of a library into library.html, from library.jsonl and what became of each lecture."""
     with Session(json=json, debug=debug) as session:
         from f2f.errors import UsageError
-        from f2f.library.trends import write_trends
+        from f2f.library.store import open_store
+        from f2f.library.trends import TRENDS_NAME, write_trends
 
-        output_dir = output or library
+        store, root, output_dir = open_store(library, output)
         try:
-            path = write_trends(library, output_dir)
+            store.write_pages(lambda: write_trends(root, output_dir))
         except OSError as error:
             raise UsageError(
                 f"{error.filename or output_dir} cannot be read or written ({error.strerror}): give the "
                 "output folder of f2f batch as -o DIR"
             ) from error
-        session.show("report", [str(path)], path=str(path))
+        path = output_dir / TRENDS_NAME
+        place = store.url_of(path) or str(path)
+        session.show("report", [place], path=place)

@@ -41,15 +41,17 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that f2f
 Json = Annotated[bool, typer.Option("--json", help="Events and result as JSON lines on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
-Library = Annotated[Path, typer.Argument(metavar="LIBRARY", help="Folder of lectures, with all below it.")]
+Library = Annotated[
+    str, typer.Argument(metavar="LIBRARY", help="Folder or URL of lectures, with all below it.")
+]
 LibraryTo = Annotated[
     list[str] | None,
     typer.Option("--to", metavar="LANG", help="Target language; repeatable. A --list may say others."),
 ]
 LibraryOutput = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "-o", "--output", metavar="DIR", help="Folder that mirrors LIBRARY; else beside each lecture."
+        "-o", "--output", metavar="DIR", help="Folder or URL that mirrors LIBRARY; else beside each lecture."
     ),
 ]
 LectureListFile = Annotated[

@@ -175,7 +175,7 @@ def _holder_words(plan: Plan) -> str:
 def _picture(plan: Plan, options: LibraryOptions, targets: Iterable[str]) -> str | None:
     lecture, real = plan.lecture, plan.workspace_root.parents[1]
     path = thumbnail_path(options.folder, lecture.name)
-    for target in targets:
+    for target in targets if options.store.has_videos else ():
         video = real / f"{lecture.source.stem}.{target}.mp4"
         if refresh_thumbnail(path, video, video.with_suffix(".json")):
             break

@@ -1,11 +1,12 @@
-"""Who works on a lecture: one process of one host, on any shared folder, until it stops renewing.
+"""Who works on a lecture: one process of one host, on any shared folder or store, until it stops renewing.
 
 ``<workspace>/lease/`` holds numbered files; the highest is the lease. Whoever creates the next number has it:
-creating a file exclusively is the one step that every shared file system does atomically, so no two get it,
-and no crash leaves a half-made take-over. A holder touches its file; one that was not touched for ``ttl_s``
-is expired, and so is at once one whose process is gone from this very host. Clocks of hosts are never
-compared: ages are differences of time stamps that the folder itself gives, and before a lease of a living
-folder is taken over, it is watched for half its time, so that a clock that jumps costs time, not safety.
+creating a file exclusively is the one step that every shared file system does atomically, and a store of
+objects, too, so no two get it, and no crash leaves a half-made take-over. A holder touches its file (an
+object it writes anew); one that was not touched for ``ttl_s`` is expired, and so is at once one whose
+process is gone from this very host. Clocks of hosts are never compared: ages are differences of time stamps
+that the folder itself gives, and before a lease of a living folder is taken over, it is watched for half its
+time, so that a clock that jumps costs time, not safety.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from f2f.library.lease_folder import LeaseFolder
+
 FOLDER_NAME = "lease"
 TTL_S = 60.0
-_POLL_S = 0.25
 _LEFT = b"left"
 
 
@@ -69,9 +71,10 @@ class Lease:
         holder: this process.
     """
 
-    def __init__(self, path: Path, holder: Holder, ttl_s: float) -> None:
+    def __init__(self, folder: LeaseFolder, number: int, holder: Holder, ttl_s: float) -> None:
         self.holder = holder
-        self._path = path
+        self._folder = folder
+        self._number = number
         self._ttl_s = ttl_s
         self._stop = threading.Event()
         self._is_lost = False
@@ -90,7 +93,7 @@ class Lease:
         if self.is_held():
             # Marked, not removed: the numbers must never go back.
             with contextlib.suppress(OSError):
-                self._path.write_bytes(_LEFT)
+                self._folder.write(self._number, _LEFT)
 
     def is_held(self) -> bool:
         """Whether nobody else can have taken it; looks at the folder."""
@@ -98,19 +101,24 @@ class Lease:
             self._is_lost = True
         else:
             try:
-                self._is_lost = _highest(self._path.parent) != _number(self._path)
+                self._is_lost = self._folder.highest() != self._number
             except OSError:
                 return False  # perhaps for a moment; whether it is lost shows when the folder is back
         return not self._is_lost
+
+    def may_go_on(self) -> bool:
+        """Whether long work need not stop: a folder that is away for a moment is no reason to."""
+        return self.is_held() or not self._is_lost
 
     def _renew_until_left(self) -> None:
         while not self._stop.wait(self._ttl_s / 4):
             before_s = _awake_s()
             try:
-                if not self.is_held():
+                if self.is_held():
+                    self._folder.renew(self._number, _content(self.holder))
+                    self._renewed_s = before_s
+                elif self._is_lost:
                     return
-                os.utime(self._path)
-                self._renewed_s = before_s
             except OSError:
                 continue  # a shared folder may be away for a moment; is_held knows when it was too long
 
@@ -130,94 +138,81 @@ def take_lease(workspace_root: Path, ttl_s: float = TTL_S) -> Lease | None:
     Raises:
         OSError: the folder cannot be written.
     """
-    folder = workspace_root / FOLDER_NAME
-    folder.mkdir(parents=True, exist_ok=True)
-    highest = _highest(folder)
-    if highest and not _may_be_taken(folder / _name(highest), ttl_s):
+    path = workspace_root / FOLDER_NAME
+    path.mkdir(parents=True, exist_ok=True)
+    return take_lease_in(LeaseFolder(path), ttl_s)
+
+
+def take_lease_in(folder: LeaseFolder, ttl_s: float) -> Lease | None:
+    """Take the lease that a folder stands for; see ``take_lease``."""
+    highest = folder.highest()
+    if highest and not _may_be_taken(folder, highest, ttl_s):
         return None
     return _create(folder, highest + 1, ttl_s)
 
 
 def read_holder(workspace_root: Path) -> Holder | None:
     """Return who works on a lecture, or did when the lights went out; None if nobody."""
-    folder = workspace_root / FOLDER_NAME
+    return read_holder_in(LeaseFolder(workspace_root / FOLDER_NAME))
+
+
+def read_holder_in(folder: LeaseFolder) -> Holder | None:
+    """Return who has the lease that a folder stands for; see ``read_holder``."""
     try:
-        highest = _highest(folder)
-        return _read(folder / _name(highest)) if highest else None
+        highest = folder.highest()
+        return _read(folder, highest) if highest else None
     except OSError:
         return None
 
 
-def _create(folder: Path, number: int, ttl_s: float) -> Lease | None:
-    path = folder / _name(number)
+def _create(folder: LeaseFolder, number: int, ttl_s: float) -> Lease | None:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     pid = os.getpid()
     holder = Holder(socket.gethostname(), _machine(), pid, _pid_started(pid), uuid.uuid4().hex, now)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(holder)))
-    except FileExistsError:
+    if not folder.create(number, _content(holder)):
         return None
-    if _highest(folder) != number:  # so slow that others came, went, and tidied our number away
-        path.unlink(missing_ok=True)
+    if folder.highest() != number:  # so slow that others came, went, and tidied our number away
+        folder.remove(number)
         return None
-    for old in folder.glob("*.json"):
-        if _number(old) < number:
-            old.unlink(missing_ok=True)
-    return Lease(path, holder, ttl_s)
+    for old in folder.numbers():
+        if old < number:
+            folder.remove(old)
+    return Lease(folder, number, holder, ttl_s)
 
 
-def _may_be_taken(path: Path, ttl_s: float) -> bool:
+def _may_be_taken(folder: LeaseFolder, number: int, ttl_s: float) -> bool:
     """Whether the holder left, is gone from this host, or does not renew any more."""
     try:
-        if path.read_bytes() == _LEFT:
+        if folder.read(number) == _LEFT:
             return True
-        holder = _read(path)
+        holder = _read(folder, number)
         if holder is not None and holder.is_gone():
             return True
-        before = path.stat().st_mtime_ns
-        age_s = (_folder_now_ns(path.parent) - before) / 1e9
+        before = folder.stamp_ns(number)
+        age_s = (folder.now_ns() - before) / 1e9
         if -ttl_s <= age_s <= ttl_s:
             return False
         deadline_s = time.monotonic() + ttl_s / 2  # two renewals
         while time.monotonic() < deadline_s:
-            time.sleep(min(_POLL_S, ttl_s / 8))
-            if path.stat().st_mtime_ns != before:
-                return path.read_bytes() == _LEFT
+            time.sleep(min(folder.poll_s, ttl_s / 8))
+            if folder.stamp_ns(number) != before:
+                return folder.read(number) == _LEFT
     except FileNotFoundError:  # somebody was faster
         return False
     return True
 
 
-def _read(path: Path) -> Holder | None:
+def _content(holder: Holder) -> bytes:
+    return json.dumps(asdict(holder)).encode()
+
+
+def _read(folder: LeaseFolder, number: int) -> Holder | None:
     """Return what a lease file says; None for one that was left or is being written."""
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = json.loads(folder.read(number))
         return Holder(**values)
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _name(number: int) -> str:
-    return f"{number:06d}.json"
-
-
-def _number(path: Path) -> int:
-    return int(path.stem) if path.stem.isdigit() else 0
-
-
-def _highest(folder: Path) -> int:
-    return max((_number(path) for path in folder.iterdir() if path.suffix == ".json"), default=0)
-
-
-def _folder_now_ns(folder: Path) -> int:
-    """Return the time as the file system stamps it, which may not be this host's."""
-    clock = folder / f".clock.{os.getpid()}.{threading.get_ident()}.tmp"
-    try:
-        clock.touch()
-        return clock.stat().st_mtime_ns
-    finally:
-        clock.unlink(missing_ok=True)
 
 
 def _machine() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from f2f.config import Config
 from f2f.config_file import overlay_config
+from f2f.library.store import Store
 from f2f.request import Request
 
 LIBRARY_FOLDER = Path(".f2f", "library")
@@ -69,6 +70,7 @@ class LibraryOptions:
         max_attempts: a language that failed so often is quarantined.
         backoff_s: wait before the second attempt; doubled for each further one.
         retry_quarantined: try again what was given up.
+        store: where ``root`` and ``output_dir`` really lie.
     """
 
     root: Path
@@ -82,6 +84,7 @@ class LibraryOptions:
     max_attempts: int = MAX_ATTEMPTS
     backoff_s: float = BACKOFF_S
     retry_quarantined: bool = False
+    store: Store = field(default_factory=Store, compare=False, repr=False)
 
     @property
     def folder(self) -> Path:

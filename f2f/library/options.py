@@ -11,17 +11,18 @@ from f2f.config_file import overlay_config
 from f2f.errors import UsageError
 from f2f.languages import parse_language
 from f2f.library.lecture import LIBRARY_FOLDER, LibraryOptions
+from f2f.library.store import is_url, open_store
 
 _SINGLE_KEYS = (("transcribe", "captions"), ("translate", "translation"))
 
 
 def build_library_options(
-    root: Path,
+    root: str | Path,
     targets: Sequence[str],
     *,
     config: Config,
     source_language: str | None = None,
-    output_dir: Path | None = None,
+    output_dir: str | Path | None = None,
     is_listed: bool = False,
     **rest: Any,
 ) -> LibraryOptions:
@@ -30,11 +31,11 @@ def build_library_options(
     People keep their voices throughout the library, unless the configuration names another file of voices.
 
     Args:
-        root: folder of the lectures; outputs go beside them unless ``output_dir`` says otherwise.
+        root: folder or URL of the lectures; outputs go beside them unless ``output_dir`` says otherwise.
         targets: target languages, as code or English name; a comma may separate several.
         config: resolved configuration.
         source_language: spoken language, None to find out for each lecture.
-        output_dir: folder for the outputs, which mirrors ``root``.
+        output_dir: folder or URL for the outputs, which mirrors ``root``.
         is_listed: a list may name languages; else one is needed here.
         rest: further fields of ``LibraryOptions``.
 
@@ -42,7 +43,7 @@ def build_library_options(
         UsageError: with one line for everything that cannot be used.
     """
     problems = []
-    if not root.is_dir():
+    if not is_url(root) and not Path(root).is_dir():
         problems.append(f"{root} is not a folder; give the folder that holds the lectures")
     known = standard_languages(targets, problems)
     [spoken] = standard_languages([source_language], problems) or [None] if source_language else [None]
@@ -55,11 +56,12 @@ def build_library_options(
         problems.append("no target language; give at least one with --to, such as --to hi")
     if problems:
         raise UsageError("\n".join(problems))
-    out = root if output_dir is None else output_dir
-    if config.synthesize.library_voices is None:
+    store, folder, out = open_store(root, output_dir)
+    # A file of voices is for one machine, or for several on a folder that they share.
+    if config.synthesize.library_voices is None and store.has_videos:
         voices = {"synthesize.library_voices": out / LIBRARY_FOLDER / "voices.json"}
         config = overlay_config(config, voices, "library")
-    return LibraryOptions(root, out, known, config, source_language=spoken, **rest)
+    return LibraryOptions(folder, out, known, config, source_language=spoken, store=store, **rest)
 
 
 def standard_languages(words: Sequence[str], problems: list[str]) -> tuple[str, ...]:

@@ -23,6 +23,10 @@ def write_pages(options: LibraryOptions, found: Iterable[Lecture | Refused] | No
         UsageError: the library cannot be read.
         OSError: something cannot be written.
     """
+    options.store.write_pages(lambda: _write(options, found))
+
+
+def _write(options: LibraryOptions, found: Iterable[Lecture | Refused] | None) -> None:
     with suppress(UsageError):  # nothing is finished yet
         write_trends(options.root, options.output_dir)
     counts = write_index(options, found)

@@ -18,6 +18,7 @@ from f2f.config import Config
 from f2f.errors import F2FError
 from f2f.library.lecture import MAX_BACKOFF_S, Lecture, LibraryOptions, request_for, workspace_of
 from f2f.library.status import LanguageStatus, LectureStatus, SourceFingerprint, read_status
+from f2f.library.store import stat_file
 from f2f.stage_call import stage_version
 from f2f.stage_order import STAGES
 
@@ -104,7 +105,7 @@ def hash_settings(
     mine = set(own)
     parts = {
         "config": _config_part(request.config),
-        "files": [[path.name, *stat_file(path)] for path in _files(request.config)],
+        "files": [options.store.file_part(path) for path in config_files(request.config)],
         "sidecars": [one for one in lecture.sidecars if one not in mine],
         "source_language": request.source_language,
         "lipsync": request.lipsync,
@@ -160,17 +161,9 @@ def _is_source(status: LectureStatus, language: LanguageStatus, size: int, mtime
     return (known.size, known.mtime_ns) == (size, mtime_ns) and language.source_sha256 == known.sha256
 
 
-def stat_file(path: Path) -> tuple[int, int]:
-    """Return size and time stamp of a file, ``(-1, 0)`` of one that cannot be read."""
-    try:
-        status = path.stat()
-    except OSError:
-        return -1, 0
-    return status.st_size, status.st_mtime_ns
-
-
 @functools.lru_cache(maxsize=256)
-def _files(config: Config) -> tuple[Path, ...]:
+def config_files(config: Config) -> tuple[Path, ...]:
+    """Return the files that a configuration names and that shape an output."""
     return tuple(
         value
         for key, value in _dotted(config)

@@ -98,8 +98,7 @@ def price_library(options: LibraryOptions, lectures: Iterable[Lecture | Refused]
         options: of the library.
         lectures: what was found, one at a time.
     """
-    from lipsync_core.media import probe_media
-
+    options.store.fetch_figures()
     rates = read_rates(options.output_dir / METRICS_NAME)
     price = Price(work_s=0.0 if rates else None, n_measured=rates.n_outputs if rates else 0)
     price.bytes_free = shutil.disk_usage(existing_folder(options.output_dir)).free
@@ -111,7 +110,7 @@ def price_library(options: LibraryOptions, lectures: Iterable[Lecture | Refused]
         price.counts.update(plan.todo.values())
         if plan.targets:
             try:
-                info = probe_media(found.source)
+                info = options.store.probe(found.source)
             except LipSyncError as error:
                 price.refused.append(Refused(found.name, str(error)))
                 continue
@@ -159,13 +158,14 @@ def price_lines(price: Price, options: LibraryOptions) -> list[str]:
         lines.insert(0, f"… and {price.n_lectures - len(price.rows)} lectures more")
     if price.counts:
         lines.append("languages: " + ", ".join(f"{n} {state}" for state, n in sorted(price.counts.items())))
+    metrics = options.output_dir / METRICS_NAME
     lines.append(f"speech: {_hours(price.video_s)} of video, {_hours(price.output_s)} to make")
     if price.work_s is None:
         lines.append(f"time: nothing was measured yet; what is finished goes into {METRICS_NAME} and tells")
     else:
         lines.append(
             f"time: about {clock(price.work_s)} for one batch, on a machine like that which took the "
-            f"{price.n_measured} times in {options.output_dir / METRICS_NAME}"
+            f"{price.n_measured} times in {options.store.url_of(metrics) or metrics}"
         )
     disk = f"disk: up to {price.bytes_needed / 1e9:.2f} GB, {price.bytes_free / 1e9:.2f} GB free"
     short = (

@@ -11,7 +11,7 @@ from typing import Protocol
 from f2f.errors import F2FError
 from f2f.hashes import FileHashes
 from f2f.library.child import LanguageResult, LostError, run_child
-from f2f.library.lease import TTL_S, Lease, read_holder, take_lease
+from f2f.library.lease import TTL_S, Lease
 from f2f.library.lecture import Lecture, LibraryOptions, request_for
 from f2f.library.metrics import append_metrics
 from f2f.library.planning import (
@@ -20,11 +20,11 @@ from f2f.library.planning import (
     hash_settings,
     own_subtitles,
     plan_lecture,
-    stat_file,
     utc_now,
 )
 from f2f.library.scanning import sidecars_of
 from f2f.library.status import LanguageStatus, LectureStatus, write_status
+from f2f.library.store import Desk, stat_file
 from f2f.library.summary import Row
 from f2f.library.worker import order_for
 from f2f.request import Request
@@ -75,23 +75,30 @@ def process_lecture(lecture: Lecture, run: BatchRun) -> tuple[list[Row], datetim
     plan = plan_lecture(lecture, run.options, utc_now())
     if not plan.targets:
         return _rows(plan, {}), plan.due
-    lease = take_lease(plan.workspace_root, run.ttl_s)
+    store = run.options.store
+    lease = store.take_lease(plan.workspace_root, run.ttl_s)
     if lease is None:
-        return _held_rows(plan), utc_now() + timedelta(seconds=min(LOOK_AGAIN_S, run.ttl_s))
+        return _held_rows(plan, run), utc_now() + timedelta(seconds=min(LOOK_AGAIN_S, run.ttl_s))
     with lease:
         # Somebody may have done it between the look and the lease.
+        store.look_at(lecture.source, plan.workspace_root)
         fresh = replace(lecture, sidecars=sidecars_of(lecture.source))
         plan = plan_lecture(fresh, run.options, utc_now())
         try:
-            results = _work(plan, run, lease) if plan.targets else {}
+            results = _work_at_desk(plan, run, lease) if plan.targets else {}
         except LostError:
             run.listener.note(f"{lecture.name}: the lease was lost, perhaps while this machine slept")
-            return _held_rows(plan), utc_now() + timedelta(seconds=LOOK_AGAIN_S)
+            return _held_rows(plan, run), utc_now() + timedelta(seconds=LOOK_AGAIN_S)
         after = plan_lecture(fresh, run.options, utc_now()) if results else plan
     return _rows(after, results), utc_now() if "retry" in after.todo.values() else after.due
 
 
-def _work(plan: Plan, run: BatchRun, lease: Lease) -> dict[str, LanguageResult]:
+def _work_at_desk(plan: Plan, run: BatchRun, lease: Lease) -> dict[str, LanguageResult]:
+    with run.options.store.desk(plan, run.options) as desk:
+        return _work(plan, run, lease, desk)
+
+
+def _work(plan: Plan, run: BatchRun, lease: Lease, desk: Desk) -> dict[str, LanguageResult]:
     """Have a child make the languages of a plan; the status is kept after each.
 
     Raises:
@@ -107,10 +114,12 @@ def _work(plan: Plan, run: BatchRun, lease: Lease) -> dict[str, LanguageResult]:
         if not lease.is_held():
             raise LostError
         results[result.target] = result
+        desk.publish(result)
         status = _with_result(status, plan, options, result, sha256)
         if result.manifest is not None:
             _keep_metrics(run, lecture, Path(result.manifest))
         write_status(plan.workspace_root, status)
+        desk.keep_books(result)
 
     requests: list[Request] = []
     for target in plan.targets:
@@ -124,7 +133,7 @@ def _work(plan: Plan, run: BatchRun, lease: Lease) -> dict[str, LanguageResult]:
             )
     with run.listener.working(lecture, plan.targets) as observer:
         order = order_for(requests, force=options.force, runner=run.runner)
-        for result in run_child(order, observer, lease.is_held):
+        for result in run_child(order, desk.watch(observer), lease.may_go_on):
             keep(result)
     return results
 
@@ -187,8 +196,8 @@ def _rows(plan: Plan, results: dict[str, LanguageResult]) -> list[Row]:
     return rows
 
 
-def _held_rows(plan: Plan) -> list[Row]:
-    holder = read_holder(plan.workspace_root)
+def _held_rows(plan: Plan, run: BatchRun) -> list[Row]:
+    holder = run.options.store.read_holder(plan.workspace_root)
     reason = f"{holder.host} works on it since {holder.started}" if holder else "somebody else works on it"
     unheld = {row.target: row for row in _rows(plan, {})}
     return [

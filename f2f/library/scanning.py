@@ -84,6 +84,9 @@ def find_lectures(options: LibraryOptions) -> Iterator[Lecture | Refused]:
         yield from _lectures_in(folder, prefix, options, real_root)
         below = (name for name in folder.folders if (root / prefix / name).resolve() != skipped)
         prefixes += [f"{prefix}{name}/" for name in sorted(below, reverse=True)]
+    for name, reason in options.store.refused():
+        if is_wanted(name, options):
+            yield Refused(name, reason)
 
 
 def sidecars_of(source: Path) -> tuple[tuple[str, int, int], ...]:

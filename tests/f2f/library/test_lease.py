@@ -15,6 +15,7 @@ import pytest
 
 from f2f.library import lease as leases
 from f2f.library.lease import read_holder, take_lease
+from f2f.library.lease_folder import LeaseFolder
 
 TTL_S = 0.4
 
@@ -105,7 +106,7 @@ def test_one_who_was_too_slow_gets_nothing(tmp_path: Path, monkeypatch: pytest.M
         assert lease is not None
         with lease:
             pass
-    assert leases._create(tmp_path / "lease", 2, TTL_S) is None
+    assert leases._create(LeaseFolder(tmp_path / "lease"), 2, TTL_S) is None
     assert [path.name for path in files(tmp_path)] == ["000003.json"]
 
 

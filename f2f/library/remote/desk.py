@@ -1,0 +1,184 @@
+"""One lecture at work: what it needs is brought here, what is finished is taken to the store at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from f2f.console import Observers
+from f2f.errors import F2FError
+from f2f.library.child import LanguageResult
+from f2f.library.lecture import LIBRARY_FOLDER, LibraryOptions, request_for
+from f2f.library.metrics import LATEST_NAME
+from f2f.library.planning import Plan, config_files
+from f2f.library.remote.mirror import BOOKS, Mirror
+from f2f.library.remote.objects import Objects, StoreError
+from f2f.library.remote.parcels import SUFFIX, find_results, pack, unpack
+from f2f.library.store import Desk
+from f2f.library.thumbnails import has_picture, refresh_thumbnail, thumbnail_path
+from f2f.outputs import LEDGER_NAME, read_ledger
+from f2f.request import OUTPUT_SUFFIXES
+from f2f.stage import Observer, SilentObserver
+from lipsync_core.media import VIDEO_SUFFIXES
+
+STAGES_FOLDER = ".f2f-stages"
+METRICS_FOLDER = "metrics"
+
+
+class RemoteDesk(Desk):
+    """Where a lecture of a library behind a URL is worked on.
+
+    Args:
+        mirror: the folders that stand for the library.
+        plan: of the lecture; its lease is held.
+        options: of the library.
+    """
+
+    def __init__(self, mirror: Mirror, plan: Plan, options: LibraryOptions) -> None:
+        self._mirror, self._plan, self._options = mirror, plan, options
+        self._root = plan.workspace_root
+        self._outputs = self._root.parents[1]
+        self._is_out_remote = mirror.holds(self._root)
+        self._kept: set[Path] = set()
+
+    def take_in(self) -> None:
+        """Bring video, captions, files that the settings name, outputs and finished stages.
+
+        Raises:
+            StoreError: the store does not give them.
+            OSError: they cannot be written here.
+        """
+        source = self._plan.lecture.source
+        for path in dict.fromkeys((source, *self._small_files(), *self._settings_files())):
+            if self._mirror.holds(path) and path.exists() and not self._mirror.fetch(path):
+                raise StoreError(f"{self._mirror.where(path)[1]} was replaced while it was read; try again")
+        if self._is_out_remote:
+            self._clear_own_videos()
+            self._take_in_stages()
+
+    def clear(self) -> None:
+        """Give back the room that the work took here; the store has what is to stay."""
+        if self._is_out_remote:
+            for path in self._root.iterdir() if self._root.is_dir() else ():
+                if path.name not in BOOKS:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in (self._plan.lecture.source, *self._small_files(), *self._videos()):
+            if self._mirror.holds(path):
+                path.unlink(missing_ok=True)
+
+    def watch(self, observer: Observer) -> Observer:
+        """Also keep each stage when it is finished."""
+        return Observers([observer, _StageKeeper(self, observer)]) if self._is_out_remote else observer
+
+    def keep_stages(self) -> None:
+        """Take the finished stages that are not in the store yet there.
+
+        Raises:
+            OSError: that does not work now.
+        """
+        objects, key = self._stages_key()
+        for folder in find_results(self._root):
+            if folder not in self._kept:
+                archive = self._mirror.folder / f"{folder.name}{SUFFIX}"
+                try:
+                    pack(folder, archive)
+                    objects.upload(archive, f"{key}/{folder.parent.name}/{folder.name}{SUFFIX}")
+                finally:
+                    archive.unlink(missing_ok=True)
+                self._kept.add(folder)
+
+    def publish(self, result: LanguageResult) -> None:
+        """Take the outputs of a language to the store, behind the ledger by which they are known as ours."""
+        if not self._is_out_remote or result.manifest is None:
+            return
+        self._mirror.upload(self._root / LEDGER_NAME)
+        video, _, manifest, report = self._output_files(result.target)
+        for path in (video, *([Path(result.subtitles)] if result.subtitles else []), report, manifest):
+            self._mirror.upload(path)
+        picture = thumbnail_path(self._options.folder, self._plan.lecture.name)
+        is_first = next(iter(self._plan.lecture.targets)) == result.target
+        if is_first or not has_picture(picture):
+            refresh_thumbnail(picture, video, manifest)
+            self._mirror.upload(picture)
+
+    def keep_books(self, result: LanguageResult) -> None:
+        """Take figures and status to the store, the status last."""
+        if not self._is_out_remote:
+            return
+        newest = self._root / LATEST_NAME
+        if result.manifest is not None and newest.is_file():
+            figures = json.loads(newest.read_bytes())[result.target]["figures"]
+            line = json.dumps(figures, ensure_ascii=False, separators=(",", ":")).encode()
+            objects, key = self._mirror.where(self._options.output_dir)
+            name = f"{LIBRARY_FOLDER.as_posix()}/{METRICS_FOLDER}/{figures['manifest']}.json"
+            objects.write(f"{key}/{name}", line)
+        for name in BOOKS:
+            if (self._root / name).is_file():
+                self._mirror.upload(self._root / name)
+
+    def _take_in_stages(self) -> None:
+        objects, key = self._stages_key()
+        self._root.mkdir(parents=True, exist_ok=True)
+        for entry in objects.find(key):
+            stage, _, name = entry.key.removeprefix(f"{key}/").rpartition("/")
+            folder = self._root / stage / name.removesuffix(SUFFIX)
+            if not stage or "/" in stage or not name.endswith(SUFFIX) or folder.exists():
+                continue
+            archive = self._mirror.folder / name
+            folder.parent.mkdir(exist_ok=True)
+            if objects.download(entry, archive) and unpack(archive, folder):
+                self._kept.add(folder)
+            archive.unlink(missing_ok=True)
+
+    def _clear_own_videos(self) -> None:
+        """Remove the shapes of earlier outputs that are ours: without content they would look edited."""
+        made = [(one["name"], one["size"]) for one in read_ledger(self._root).values()]
+        for target in self._plan.targets:
+            video = self._output_files(target)[0]
+            if video.is_file() and (video.name, video.stat().st_size) in made:
+                video.unlink()
+
+    def _stages_key(self) -> tuple[Objects, str]:
+        objects, key = self._mirror.where(self._options.output_dir)
+        below = self._outputs.relative_to(self._options.output_dir) / self._root.name
+        return objects, f"{key}/{STAGES_FOLDER}/{below.as_posix()}"
+
+    def _output_files(self, target: str) -> list[Path]:
+        return [self._outputs / f"{self._root.name}.{target}{suffix}" for suffix in OUTPUT_SUFFIXES]
+
+    def _videos(self) -> list[Path]:
+        return [self._output_files(target)[0] for target in self._plan.targets]
+
+    def _small_files(self) -> Iterator[Path]:
+        """Give captions, reports and manifests beside video and outputs."""
+        for folder in dict.fromkeys((self._plan.lecture.source.parent, self._outputs)):
+            for path in list(folder.iterdir()) if folder.is_dir() else ():
+                if (
+                    path.name.startswith(f"{self._root.name}.")
+                    and path.suffix.lower() not in VIDEO_SUFFIXES
+                    and path.is_file()
+                ):
+                    yield path
+
+    def _settings_files(self) -> Iterator[Path]:
+        for target in self._plan.targets:
+            with contextlib.suppress(F2FError):  # told when the work begins
+                yield from config_files(request_for(self._plan.lecture, self._options, (target,)).config)
+
+
+class _StageKeeper(SilentObserver):
+    """Has each finished stage kept; what cannot be kept now is tried again with the next."""
+
+    def __init__(self, desk: RemoteDesk, listener: Observer) -> None:
+        self._desk, self._listener = desk, listener
+
+    def stage_finished(self, stage: str, seconds: float, *, reused: bool) -> None:
+        """Keep it."""
+        if not reused:
+            try:
+                self._desk.keep_stages()
+            except OSError as error:
+                self._listener.notice(f"{stage} is finished, but not kept for other machines yet: {error}")

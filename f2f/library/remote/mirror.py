@@ -1,0 +1,207 @@
+"""What lies in a store, laid out in a folder here: names, sizes and time stamps, contents only where small.
+
+``<folder>/<protocol>/<bucket>/<key>`` stands for each object. A file that is not at hand has its size and
+stamp but only holes inside; the books of lectures (status, figures, ledger, lease) hold what they hold there.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from f2f.library.lease import FOLDER_NAME as LEASE
+from f2f.library.lecture import LIBRARY_FOLDER
+from f2f.library.metrics import LATEST_NAME
+from f2f.library.remote.objects import Entry, Objects
+from f2f.library.status import STATUS_NAME
+from f2f.library.store import parse_url
+from f2f.outputs import LEDGER_NAME
+
+WORK = LIBRARY_FOLDER.parts[0]
+BOOKS = (LEDGER_NAME, LATEST_NAME, STATUS_NAME)
+_MAX_NAME_BYTES = 255
+_LEFT_BYTES = 4  # of a lease that nobody holds; what stands in it says nothing
+
+
+class Mirror:
+    """A folder that stands for places in stores.
+
+    Args:
+        folder: nobody else uses it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stores: dict[str, Objects] = {}
+        self._unusable: dict[Path, dict[str, str]] = {}
+
+    def add(self, url: str) -> Path:
+        """Return the folder that stands for a URL.
+
+        Raises:
+            F2FError: it cannot be used.
+        """
+        protocol, key = parse_url(url)
+        if protocol not in self._stores:
+            self._stores[protocol] = Objects(protocol)
+        path = self.folder / protocol / key
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path stands for something in a store."""
+        return path.is_relative_to(self.folder)
+
+    def where(self, path: Path) -> tuple[Objects, str]:
+        """Return store and key of what a path stands for."""
+        protocol, *parts = path.relative_to(self.folder).parts
+        return self._stores[protocol], "/".join(parts)
+
+    def path(self, objects: Objects, key: str) -> Path:
+        """Return the path that stands for a key."""
+        return self.folder / objects.protocol / key
+
+    def look_below(self, tops: Iterable[Path], output_dir: Path) -> None:
+        """Lay out everything below some folders, and the books of the lectures whose outputs lie there."""
+        self._unusable.clear()
+        left = list(tops)
+        while left:
+            folder = left.pop()
+            below, has_books = self.look_in(folder)
+            left += below
+            if has_books and folder.is_relative_to(output_dir):
+                self.look_into_books(folder / WORK)
+
+    def look_in(self, folder: Path) -> tuple[list[Path], bool]:
+        """Lay out one folder; return the folders in it, and whether lectures were worked on there."""
+        objects, key = self.where(folder)
+        entries = objects.ls(key)
+        folders = {entry.name for entry in entries if entry.is_folder}
+        names, unusable = set[str](), dict[str, str]()
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in entries:
+            reason = _why_unusable(entry, folders)
+            if entry.name.startswith(".") and entry.name not in (".", ".."):
+                continue
+            if reason is not None:
+                unusable[entry.name] = reason
+                continue
+            names.add(entry.name)
+            if not entry.is_folder:
+                lay(folder / entry.name, entry)
+        self._unusable[folder] = unusable
+        for gone in [one for one in os.scandir(folder) if one.name not in names and one.name[0] != "."]:
+            shutil.rmtree(gone) if gone.is_dir(follow_symlinks=False) else Path(gone).unlink()
+        below = [folder / name for name in sorted(folders & names)]
+        for one in below:
+            one.mkdir(exist_ok=True)
+        return below, WORK in folders
+
+    def look_into_books(self, folder: Path) -> None:
+        """Lay out a folder ``.f2f``, or one workspace in it, and fetch the books that changed."""
+        objects, key = self.where(folder)
+        listed, wanted = set[Path](), dict[str, Entry]()
+        for entry in objects.find(key):
+            path = self.path(objects, entry.key)
+            listed.add(path)
+            if not _is_same(path, entry):
+                if _is_book(path) and not (path.parent.name == LEASE and entry.size == _LEFT_BYTES):
+                    wanted[entry.key] = entry
+                else:
+                    lay(path, entry)
+        for key, data in objects.read_all(wanted):
+            path = self.path(objects, key)
+            if data is None:
+                path.unlink(missing_ok=True)
+            else:
+                _write(path, data, wanted[key].stamp_ns)
+        for path in list(_files_below(folder)):
+            if path not in listed and (_is_book(path) or LIBRARY_FOLDER.name in path.parts):
+                path.unlink(missing_ok=True)
+
+    def fetch(self, path: Path) -> bool:
+        """Bring the content of a file that was laid out; return whether it still is what it was."""
+        objects, key = self.where(path)
+        entry = objects.entry(key)
+        if entry is None or not _is_same(path, entry):
+            return False
+        temporary = _beside(path)
+        try:
+            if not objects.download(entry, temporary):
+                return False
+            os.utime(temporary, ns=(entry.stamp_ns, entry.stamp_ns))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
+
+    def upload(self, path: Path) -> None:
+        """Write a file to the store; from then on it bears the stamp that it has there."""
+        objects, key = self.where(path)
+        stamp_ns = objects.upload(path, key).stamp_ns
+        os.utime(path, ns=(stamp_ns, stamp_ns))
+
+    def unusable(self, root: Path) -> Iterator[tuple[str, str]]:
+        """Give names below a folder that can be no file here, and why."""
+        for folder, names in self._unusable.items():
+            if folder.is_relative_to(root):
+                for name, reason in names.items():
+                    yield f"{folder.relative_to(root).as_posix()}/{name}".removeprefix("./"), reason
+
+
+def lay(path: Path, entry: Entry) -> None:
+    """Make a file without content that has size and stamp of an object; leave one that has them."""
+    if _is_same(path, entry):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    with temporary.open("wb") as file:
+        file.truncate(entry.size)
+    os.utime(temporary, ns=(entry.stamp_ns, entry.stamp_ns))
+    temporary.replace(path)
+
+
+def _write(path: Path, data: bytes, stamp_ns: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    temporary.write_bytes(data)
+    os.utime(temporary, ns=(stamp_ns, stamp_ns))
+    temporary.replace(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{secrets.token_hex(8)}.tmp")  # the name itself may be as long as names can be
+
+
+def _is_same(path: Path, entry: Entry) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (entry.size, entry.stamp_ns)
+
+
+def _is_book(path: Path) -> bool:
+    return path.name in BOOKS or (path.parent.name == LEASE and path.suffix == ".json")
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            yield Path(parent, name)
+
+
+def _why_unusable(entry: Entry, folders: Collection[str]) -> str | None:
+    """Return why an object can be no file here, None if it can."""
+    if entry.name in ("", ".", "..") or "\0" in entry.name:
+        return "its name can be none of a file; rename it"
+    if len(entry.name.encode("utf-8", "surrogateescape")) > _MAX_NAME_BYTES:
+        return f"its name is longer than {_MAX_NAME_BYTES} bytes; rename it"
+    if "?versionId=" in entry.name:
+        return "its name holds ?versionId=, by which stores tell versions; rename it"
+    if not entry.is_folder and entry.name in folders:
+        return "it is a file and a folder at once; rename one"
+    return None

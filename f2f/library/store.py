@@ -1,0 +1,146 @@
+"""Where a library lies: in folders, as here, or behind URLs (``f2f.library.remote``).
+
+Everything else works on folders. What differs where these are a picture of a store of objects goes through
+the ``Store`` of ``LibraryOptions``; one of plain folders has nothing to do for most of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from f2f.errors import UsageError
+from f2f.library.lease import TTL_S, Holder, Lease, read_holder, take_lease
+
+if TYPE_CHECKING:
+    from f2f.library.child import LanguageResult
+    from f2f.library.lecture import LibraryOptions
+    from f2f.library.planning import Plan
+    from f2f.stage import Observer
+    from lipsync_core.media import MediaInfo
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+
+
+class Desk:
+    """Where one lecture is worked on; everything is at hand as long as its context is entered."""
+
+    def watch(self, observer: Observer) -> Observer:
+        """Return what the work's events must go to, so that finished stages are kept as they come."""
+        return observer
+
+    def publish(self, result: LanguageResult) -> None:
+        """Put the outputs of a language where everybody sees them."""
+
+    def keep_books(self, result: LanguageResult) -> None:
+        """Keep figures and status of a lecture after ``result``."""
+
+
+class Store:
+    """A library in folders.
+
+    Attributes:
+        has_videos: whether the videos in the folders are whole, and not only known by size and time stamp.
+    """
+
+    has_videos = True
+
+    def url_of(self, path: Path) -> str | None:
+        """Return what a person calls a file or folder where that is not its path."""
+        return None
+
+    def check(self) -> None:
+        """See whether several machines can work here at once.
+
+        Raises:
+            UsageError: they cannot.
+        """
+
+    def look(self) -> None:
+        """Find out what lies in library and outputs now."""
+
+    def look_at(self, source: Path, workspace_root: Path) -> None:
+        """Find out what there is of one lecture now."""
+
+    def refused(self) -> Iterator[tuple[str, str]]:
+        """Give what can be no file here: name in the library, and why."""
+        return iter(())
+
+    def fetch_figures(self) -> None:
+        """Bring ``library.jsonl`` up to date."""
+
+    def take_lease(self, workspace_root: Path, ttl_s: float = TTL_S) -> Lease | None:
+        """Take a lease, see ``f2f.library.lease``."""
+        return take_lease(workspace_root, ttl_s)
+
+    def read_holder(self, workspace_root: Path) -> Holder | None:
+        """Return who has a lease."""
+        return read_holder(workspace_root)
+
+    def file_part(self, path: Path) -> list[Any]:
+        """Return by what a file of settings is known to be the same, on every machine that works here."""
+        return [path.name, *stat_file(path)]
+
+    def probe(self, path: Path) -> MediaInfo:
+        """Return what a video holds, see ``probe_media``."""
+        from lipsync_core.media import probe_media
+
+        return probe_media(path)
+
+    def desk(self, plan: Plan, options: LibraryOptions) -> AbstractContextManager[Desk]:
+        """Make a lecture ready to be worked on; whoever asks holds its lease."""
+        return nullcontext(Desk())
+
+    def write_pages(self, write: Callable[[], object]) -> None:
+        """Have the pages of the library written."""
+        write()
+
+
+def stat_file(path: Path) -> tuple[int, int]:
+    """Return size and time stamp of a file, ``(-1, 0)`` of one that cannot be read."""
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def is_url(place: str | Path) -> bool:
+    """Whether a place is said as a URL."""
+    return _URL.fullmatch(str(place)) is not None
+
+
+def open_store(root: str | Path, output_dir: str | Path | None) -> tuple[Store, Path, Path]:
+    """Return the store of a library, and the folders that stand for library and outputs.
+
+    Args:
+        root: folder or URL of the lectures.
+        output_dir: folder or URL for the outputs; None puts them beside the lectures.
+
+    Raises:
+        UsageError: a URL cannot be used.
+        EngineUnavailableError: what speaks its protocol is not installed.
+    """
+    out = root if output_dir is None else output_dir
+    if not is_url(root) and not is_url(out):
+        return Store(), Path(root), Path(out)
+    from f2f.library.remote import RemoteStore
+
+    store = RemoteStore(str(root), str(out))
+    return store, store.root, store.output_dir
+
+
+def parse_url(url: str) -> tuple[str, str]:
+    """Return protocol and path of a URL; the path is taken as it stands, byte for byte.
+
+    Raises:
+        UsageError: it names no place in a store.
+    """
+    found = _URL.fullmatch(url)
+    parts = found[2].strip("/").split("/") if found else []
+    if found is None or not parts[0] or any(part in ("", ".", "..") for part in parts) or "::" in url:
+        raise UsageError(f"{url} is no place for a library; give one such as s3://bucket/lectures")
+    return found[1].lower(), "/".join(parts)
