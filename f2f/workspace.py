@@ -133,8 +133,7 @@ def write_bytes_atomically(path: Path, data: bytes) -> None:
                 if is_last:
                     raise
     except OSError as error:
-        if error.filename is None:  # the system does not say what a write was about
-            error.filename = str(path)
+        error.filename = str(path)  # the system names the temporary file, or none at all
         raise
     finally:
         temporary.unlink(missing_ok=True)

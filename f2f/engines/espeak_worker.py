@@ -160,7 +160,7 @@ def _write_wav(path: str, samples: array.array[int], sample_rate_hz: int) -> Non
     if sys.byteorder == "big":
         samples.byteswap()
     partial = path + ".part"
-    with wave.open(partial, "wb") as file:
+    with open(partial, "wb") as raw, wave.open(raw, "wb") as file:  # noqa: PTH123
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate_hz)

@@ -154,7 +154,7 @@ def _open_wav(path: Path) -> Iterator[wave.Wave_write]:
     """Open a 48 kHz mono 16-bit wav for writing; it appears under its name when all is written."""
     part = path.with_name(f".{path.name}.part")
     try:
-        with wave.open(str(part), "wb") as file:
+        with part.open("wb") as raw, wave.open(raw, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(SAMPLE_RATE_HZ)

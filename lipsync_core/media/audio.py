@@ -72,7 +72,11 @@ def write_wav(path: Path | str, waveform: npt.NDArray[np.floating], sample_rate_
     target = Path(path)
     if waveform.ndim != 1:
         raise InvalidInputError(f"waveform has shape {waveform.shape}; write_wav takes mono (N,)")
-    with whole_file(target) as part, wave.open(str(part), "wb") as file:
+    with (
+        whole_file(target) as part,
+        part.open("wb") as raw,  # where wave cannot open a file itself it complains once more at its end
+        wave.open(raw, "wb") as file,
+    ):
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate_hz)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,14 @@ def test_beyond_full_scale_is_clipped_and_nan_refused(tmp_path: Path) -> None:
         with pytest.raises(InvalidInputError):
             write_wav(tmp_path / "b.wav", bad, 8000)
     assert not (tmp_path / "b.wav").exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
+    """Not one more at the end of the interpreter's own wave file, printed where nobody can catch it."""
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        write_wav(tmp_path / "file" / "a.wav", np.zeros(8), 8000)
+    gc.collect()
 
 
 def test_resampling_and_mixing_keep_pitch_and_level(tmp_path: Path) -> None:
