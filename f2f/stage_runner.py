@@ -108,7 +108,9 @@ class StageRunner:
         try:
             is_same = FileHashes(self.workspace.root).sha256(path) == sha256
         except OSError as error:
-            raise StageError("probe", f"{path} can no longer be read: {error.strerror or error}") from error
+            raise StageError(
+                "probe", f"{path} can no longer be read: {error.strerror or error}; bring it back"
+            ) from error
         if not is_same:
             raise StageError(
                 "probe",
