@@ -80,7 +80,8 @@ class Server:
             database_url: where it keeps everything; None: SQLite in the folder.
         """
         environment = dict(self.environment)
-        environment.pop("PREFECT_API_URL")
+        for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
+            environment.pop(name, None)
         if database_url is not None:
             environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database_url
         if self._auth is not None:
@@ -263,10 +264,10 @@ def told(what: str) -> Iterator[None]:
     print(f"{what}: {time.monotonic() - began_s:.1f} s", flush=True)
 
 
-def wait_for(condition: Callable[[], bool], wait_s: float = WAIT_S) -> None:
-    """Wait until something is so; end the script if it takes too long."""
+def wait_for(condition: Callable[[], bool], wait_s: float = WAIT_S, every_s: float = 0.5) -> None:
+    """Wait until something is so, asked every so often; end the script if it takes too long."""
     give_up_s = time.monotonic() + wait_s
     while not condition():
         if time.monotonic() > give_up_s:
             sys.exit(f"nothing after {wait_s:.0f} s")
-        time.sleep(0.5)
+        time.sleep(every_s)
