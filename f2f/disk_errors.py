@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+_ELSEWHERE = "choose other folders with -o DIR (translate: --workdir DIR, too)"
 _REMEDIES = {
-    errno.ENOSPC: ("the disk is full", "make room, or choose other folders with -o DIR and --workdir DIR"),
+    errno.ENOSPC: ("the disk is full", f"make room, or {_ELSEWHERE}"),
     errno.EDQUOT: ("your share of the disk is used up", "make room, or choose another folder"),
     errno.EFBIG: (
         "a file grew larger than is allowed here",
         "raise the limit (ulimit -f), or choose another disk",
     ),
-    errno.EROFS: ("the disk can only be read", "choose other folders with -o DIR and --workdir DIR"),
+    errno.EROFS: ("the disk can only be read", _ELSEWHERE),
     errno.EACCES: ("this user may not do that", "give the right to, or choose other folders"),
     errno.EPERM: ("this user may not do that", "give the right to, or choose other folders"),
     errno.ENOENT: ("it is gone", "was it moved, or a disk taken away?"),

@@ -136,7 +136,8 @@ def write_bytes_atomically(path: Path, data: bytes) -> None:
         error.filename = str(path)  # the system names the temporary file, or none at all
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a disk that can only be read this fails, too
+            temporary.unlink(missing_ok=True)
 
 
 class Workspace:

@@ -122,6 +122,7 @@ def test_a_full_disk_is_one_line_and_after_room_is_made_the_rest_is_done(
     assert "the same command resumes" in resume and ran.endswith("synthesize hi")
     assert again.startswith("fit hi,lipsync") and again.endswith("report\n")
     assert "the disk can only be read; choose other folders with -o" in read_only.splitlines()[0]
+    assert ".tmp" not in read_only  # a name that says nothing to a person
 
 
 def test_a_source_that_is_replaced_under_way_is_said_and_gives_no_output(
