@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -24,6 +24,8 @@ from f2f.peak_memory import processes_below
 
 LOOK_EVERY_S = 1.0
 GRACE_S = 10.0  # for a stage whose programs were ended to fail by itself
+LAST_ACT_S = 5.0
+_last_acts: list[Callable[[str], None]] = []
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,21 @@ class Watchdog:
         threading.Thread(target=self._tell, args=(reason,), daemon=True).start()
         if self._done.wait(min(GRACE_S, self._deadline.idle_s)):
             return
+        for act in list(_last_acts):
+            thread = threading.Thread(target=act, args=(reason,), daemon=True)
+            thread.start()
+            thread.join(LAST_ACT_S)
         end_process(f"f2f: {reason}; what is finished is kept; the same command resumes")
+
+
+@contextlib.contextmanager
+def last_act(act: Callable[[str], None]) -> Iterator[None]:
+    """Have ``act`` told why, for at most 5 s, before a stage that hangs inside ends this process."""
+    _last_acts.append(act)
+    try:
+        yield
+    finally:
+        _last_acts.remove(act)
 
 
 def end_process(line: str) -> None:

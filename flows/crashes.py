@@ -14,6 +14,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
+
+from f2f.session import RESUME
+from f2f.watchdog import last_act
 
 if TYPE_CHECKING:
     from prefect.events import DeploymentEventTrigger
@@ -187,6 +191,25 @@ def signs_of_life(every_s: float = BEAT_S) -> Iterator[None]:
     finally:
         stop.set()
         beat.join()
+
+
+@contextmanager
+def told_when_it_hangs() -> Iterator[None]:
+    """Have the current flow run end with the reason when a stage hangs and takes this process with it."""
+    from prefect.runtime import flow_run
+
+    # With this context, or the watchdog's thread would not know which server the run belongs to.
+    context, run_id = contextvars.copy_context(), UUID(flow_run.id)
+    with last_act(lambda reason: context.run(_fail, run_id, reason)):
+        yield
+
+
+def _fail(run_id: UUID, reason: str) -> None:
+    from prefect import get_client
+    from prefect.states import Failed
+
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run_id, Failed(message=f"{reason}; {RESUME}"), force=True)
 
 
 def _beat(resource: dict[str, str], stop: threading.Event, every_s: float) -> None:

@@ -28,7 +28,7 @@ from f2f.outputs import placed_outputs
 from f2f.request import Outcome, Request
 from f2f.stage import Observer, SilentObserver
 from flows import artifacts
-from flows.crashes import signs_of_life
+from flows.crashes import signs_of_life, told_when_it_hangs
 from flows.endings import failure_line
 from flows.environment import LOGGERS
 from flows.names import run_name, run_tags
@@ -93,7 +93,7 @@ def translate_video(
         if handover.request is None:
             handover.request = request_of(source, targets, source_language, output_dir, config, options)
         beating = PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() is not None
-        with nullcontext() if beating else signs_of_life():
+        with nullcontext() if beating else signs_of_life(), told_when_it_hangs():
             handover.outputs = _run(handover.request, handover.observer)
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the same command resumes")

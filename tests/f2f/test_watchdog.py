@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from f2f.request import Request
 from f2f.results import EngineInfo
 from f2f.stage import SilentObserver, StageContext
 from f2f.stage_call import StageCall
-from f2f.watchdog import Deadline, Watchdog, deadline_for
+from f2f.watchdog import Deadline, Watchdog, deadline_for, last_act
 from f2f.workspace import Workspace
 
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
@@ -177,3 +178,23 @@ def test_a_deadline_grows_with_the_video_from_a_floor_on(
 ) -> None:
     config = DeadlinesConfig(idle_s=5, idle_factor=2, total_s=50, total_factor=30)
     assert deadline_for(config, duration_s) == Deadline(idle_s, total_s)
+
+
+def test_whoever_asked_is_told_before_the_end_and_cannot_put_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "GRACE_S", 0)
+    monkeypatch.setattr(watchdog, "LAST_ACT_S", 0.05)
+    ended, told = forbid_the_end(monkeypatch), list[tuple[str, int]]()
+    hangs = threading.Event()
+    with (
+        pytest.raises(StageError),
+        last_act(lambda reason: told.append((reason, len(ended)))),
+        last_act(lambda reason: bool(hangs.wait(60))),
+        Watchdog("lipsync", Deadline(idle_s=0.1, total_s=60), print),
+    ):
+        give_up_s = time.monotonic() + 20
+        while not ended and time.monotonic() < give_up_s:
+            time.sleep(0.02)
+    hangs.set()
+    [(reason, n_ended)] = told
+    assert n_ended == 0 and ended[0].startswith(f"f2f: {reason}")
+    assert not watchdog._last_acts

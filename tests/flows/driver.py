@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from flow_samples import engine, make_manifest
 
 from f2f import pipeline
+from f2f.config import DeadlinesConfig
 from f2f.errors import EngineUnavailableError
+from f2f.limits import Limits
 from f2f.request import Outputs, Request
 from f2f.results import EngineInfo
 from f2f.stage import StageContext
@@ -61,6 +64,10 @@ def second_stage(way: str, context: StageContext, attempts: list[int]) -> Engine
     if way == "interrupted":
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)
+    if way == "hanging":
+        time.sleep(1000)
+    if way == "hanging-program":
+        subprocess.run(["sleep", "1000"], check=False)
     if way == "server-lost":
         os.kill(int(os.environ["SERVER_PID"]), signal.SIGKILL)
         time.sleep(0.2)
@@ -76,12 +83,17 @@ def second_stage(way: str, context: StageContext, attempts: list[int]) -> Engine
 def small_pipeline(way: str) -> Any:
     attempts: list[int] = []
 
-    def translate_video(request: Request, observer: Any, execute: Execute = call_inline) -> list[Outputs]:
+    def translate_video(
+        request: Request, observer: Any, execute: Execute = call_inline, map_parts: Any = None
+    ) -> list[Outputs]:
         workspace = Workspace(request.workspace_root)
 
         def stage(name: str, target: str | None, work: Any) -> None:
             inputs = {"source": request.source.name, "target": target}
-            call = StageCall(name, target, name, EngineInfo, 1, inputs, work, workspace, observer)
+            limits = Limits(deadlines=DeadlinesConfig(idle_s=2)) if way.startswith("hanging") else Limits()
+            call = StageCall(
+                name, target, name, EngineInfo, 1, inputs, work, workspace, observer, limits=limits
+            )
             execute(call)
 
         done = []

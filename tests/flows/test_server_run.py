@@ -230,6 +230,28 @@ def test_errors_come_back_as_they_were(server: Server, drive: Any, tmp_path: Pat
     assert server.tasks(run)["lipsync → hi"]["run_count"] == 1  # no use in trying that again
 
 
+def test_a_stage_that_hangs_on_a_program_fails_the_run(server: Server, drive: Any, tmp_path: Path) -> None:
+    said = drive("hanging-program", "hi")
+    reason = "lipsync was ended: it hung, with no progress for 2 s"
+    assert said["error"] == "StageError" and said["message"].startswith(reason)
+    [run] = server.runs(tmp_path / "Lecture 1.mp4")
+    assert run["state_type"] == "FAILED" and run["state"]["message"].startswith(reason)
+
+
+def test_a_stage_that_hangs_ends_process_and_run_with_the_reason(server: Server, tmp_path: Path) -> None:
+    make_clip(tmp_path / "Lecture 1.mp4", 1)
+    command = [sys.executable, str(HERE / "driver.py"), "hanging", str(tmp_path), "hi"]
+    done = subprocess.run(
+        command, env=server.environment, capture_output=True, text=True, timeout=RUN_S, check=False
+    )
+    reason = "lipsync was ended: it hung, with no progress for 2 s"
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 4 and line.startswith(f"f2f: {reason}")
+    assert line.endswith("the same command resumes")
+    [run] = server.runs(tmp_path / "Lecture 1.mp4")
+    assert (run["state_type"], f"f2f: {run['state']['message']}") == ("FAILED", line)
+
+
 def test_ctrl_c_cancels_the_run(server: Server, drive: Any, tmp_path: Path) -> None:
     assert drive("interrupted", "hi", on_terminal=True)["error"] == "KeyboardInterrupt"
     [run] = server.runs(tmp_path / "Lecture 1.mp4")
