@@ -26,6 +26,7 @@ from f2f.commands.shared_options import (
     Runner,
     Settings,
 )
+from f2f.commands.urls import refuse_urls
 from f2f.session import Session
 from lipsync_core.waiting import wait_passively
 
@@ -229,10 +230,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     wait_passively()
     try:
+        refuse_urls(sys.argv[1:] if arguments is None else arguments)
         outcome: Any = app(args=None if arguments is None else list(arguments), standalone_mode=False)
     except _CommandLineError as error:
         sys.stderr.write(f"f2f: {error.format_message()} (see f2f --help)\n")
         return errors.EXIT_USAGE
+    except errors.UsageError as error:
+        sys.stderr.write(f"f2f: {error}\n")
+        return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return errors.EXIT_INTERRUPTED
     return outcome if isinstance(outcome, int) else errors.EXIT_DONE

@@ -96,6 +96,7 @@ def batch(  # noqa: PLR0913 - one parameter per option
             lipsync=not no_lipsync, force=force, max_attempts=attempts, backoff_s=backoff,
             retry_quarantined=retry_quarantined,
         )  # fmt: skip
+        options.store.look()
         listed = None if list_ is None else LectureList(list_, options)
         if dry_run:
             _show_price(session, options, listed)
@@ -119,6 +120,7 @@ def _run(session: Session, options: LibraryOptions, listed: Found | None, runner
     from f2f.library.summary import Summary
     from f2f.library.tables import summary_lines, summary_table
 
+    options.store.check()
     summary, listener = Summary(), _Listener(session, options, listed)
     lectures = find_lectures(options) if listed is None else listed()
     try:

@@ -25,6 +25,8 @@ def run_batch(
         summary: filled as the batch goes on.
         max_wait_s: an attempt that is due later than this is left to the next batch.
     """
+    for notice in run.options.store.notices:
+        run.listener.note(notice)
     left: list[tuple[Lecture, float]] = []  # with the time to look again, by a clock that nobody sets
     for found in lectures:
         if isinstance(found, Refused):
@@ -55,7 +57,7 @@ def _go_through(run: BatchRun, summary: Summary, lecture: Lecture) -> list[tuple
     except Exception as error:  # noqa: BLE001 - one bad lecture must not stop the rest
         from f2f.session import RESUME, explain
 
-        reason = "; ".join(line for line in explain(error)[0] if line != RESUME)
+        reason = run.options.store.words("; ".join(line for line in explain(error)[0] if line != RESUME))
         rows, due = [Row(lecture.name, target, "failed", reason=reason) for target in lecture.targets], None
     _tell(run, summary, rows)
     return [] if due is None else [(lecture, time.monotonic() + (due - utc_now()).total_seconds())]

@@ -115,7 +115,10 @@ def price_library(options: LibraryOptions, lectures: Iterable[Lecture | Refused]
                 price.refused.append(Refused(found.name, str(error)))
                 continue
             _add(price, plan, info.duration_s, rates)
-            price.bytes_needed += estimate_bytes(info, len(plan.targets))
+            needed = estimate_bytes(info, len(plan.targets))
+            # Of a library behind a URL one lecture at a time is here.
+            has_all = options.store.has_videos
+            price.bytes_needed = price.bytes_needed + needed if has_all else max(price.bytes_needed, needed)
     return price
 
 
@@ -167,7 +170,8 @@ def price_lines(price: Price, options: LibraryOptions) -> list[str]:
             f"time: about {clock(price.work_s)} for one batch, on a machine like that which took the "
             f"{price.n_measured} times in {options.store.url_of(metrics) or metrics}"
         )
-    disk = f"disk: up to {price.bytes_needed / 1e9:.2f} GB, {price.bytes_free / 1e9:.2f} GB free"
+    what = "disk" if options.store.has_videos else "disk here, for one lecture at a time"
+    disk = f"{what}: up to {price.bytes_needed / 1e9:.2f} GB, {price.bytes_free / 1e9:.2f} GB free"
     short = (
         "; make room, or choose another folder with -o DIR" if price.bytes_needed > price.bytes_free else ""
     )

@@ -43,14 +43,20 @@ class Store:
     """A library in folders.
 
     Attributes:
-        has_videos: whether the videos in the folders are whole, and not only known by size and time stamp.
+        has_videos: whether the outputs in the folders are whole, and not only known by size and time stamp.
+        notices: what a person must know of libraries that lie there.
     """
 
     has_videos = True
+    notices: tuple[str, ...] = ()
 
     def url_of(self, path: Path) -> str | None:
         """Return what a person calls a file or folder where that is not its path."""
         return None
+
+    def words(self, text: str) -> str:
+        """Return a message as a person understands it."""
+        return text
 
     def check(self) -> None:
         """See whether several machines can work here at once.

@@ -64,6 +64,12 @@ class Mirror:
         """Return the path that stands for a key."""
         return self.folder / objects.protocol / key
 
+    def words(self, text: str) -> str:
+        """Return a text with URLs in place of the paths that stand for them."""
+        for protocol in self._stores:
+            text = text.replace(f"{self.folder}/{protocol}/", f"{protocol}://")
+        return text
+
     def look_below(self, tops: Iterable[Path], output_dir: Path) -> None:
         """Lay out everything below some folders, and the books of the lectures whose outputs lie there."""
         self._unusable.clear()

@@ -39,6 +39,10 @@ _PAGES_PATIENCE_S = 60.0
 _POLL_S = 1.0
 _END_BYTES = 4 * 2**20  # of a video at both ends: there its length stands
 _DAY_S = 86400.0  # nobody takes longer than that to write what was read
+_VOICES_NOTICE = (
+    "people keep their voices within a lecture, but not throughout the library: the file of its voices "
+    "needs a folder that all machines see"
+)
 _MANIFEST = re.compile(rb'"manifest":"([0-9a-f]{64})"')
 
 
@@ -65,6 +69,8 @@ class RemoteStore(Store):
             self._mirror.add(one) if is_url(one) else Path(one) for one in (root, output_dir)
         )
         self.has_videos = not self._mirror.holds(self.output_dir)
+        if not self.has_videos:
+            self.notices = (_VOICES_NOTICE,)
         self._is_checked = False
         try:
             is_empty = self._mirror.holds(self.root) and not self._list(self.root)
@@ -81,6 +87,10 @@ class RemoteStore(Store):
             return None
         objects, key = self._mirror.where(path)
         return objects.url(key)
+
+    def words(self, text: str) -> str:
+        """Return a message with URLs in place of the paths that stand for them."""
+        return self._mirror.words(text)
 
     def check(self) -> None:
         """See that the store can be written, and creates an object once only."""
@@ -150,6 +160,8 @@ class RemoteStore(Store):
             except LipSyncError:
                 self._mirror.fetch(path)
                 return super().probe(path)
+        except LipSyncError as error:
+            raise LipSyncError(self.words(str(error))) from error
         finally:
             path.unlink(missing_ok=True)
             if entry := objects.entry(key):

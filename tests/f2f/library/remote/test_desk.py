@@ -1,0 +1,121 @@
+"""The desk: what a lecture needs is here while it is worked on, and only then."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from object_store import Bucket
+
+from f2f.config import Config
+from f2f.errors import F2FError
+from f2f.library.lecture import Lecture, LibraryOptions
+from f2f.library.listing import LectureList
+from f2f.library.options import build_library_options
+from f2f.library.planning import plan_lecture
+from f2f.library.remote.parcels import find_results, pack, unpack
+from f2f.library.scanning import find_lectures
+from f2f.stage import SilentObserver
+from f2f.workspace import Workspace
+
+NOW = datetime.now(timezone.utc)
+CUE = "1\n00:00:00,200 --> 00:00:01,800\nGood morning\n"
+
+
+@pytest.fixture
+def options(memory: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LibraryOptions:
+    monkeypatch.setenv("F2F_HOME", str(tmp_path / "home"))
+    memory.put("lec/w/a.mp4", "a film")
+    memory.put("lec/w/a.en.srt", CUE)
+    memory.put("lec/w/ab.srt", CUE)
+    memory.put("lec/subs/better.srt", CUE + "\n")
+    options = build_library_options(
+        f"{memory.url}/lec", ["hi"], config=Config(), output_dir=f"{memory.url}/out"
+    )
+    options.store.look()
+    return options
+
+
+def the_lecture(options: LibraryOptions) -> Lecture:
+    [lecture] = find_lectures(options)
+    assert isinstance(lecture, Lecture)
+    return lecture
+
+
+def test_only_sizes_and_stamps_are_here_until_it_is_worked_on(options: LibraryOptions) -> None:
+    lecture = the_lecture(options)
+    captions = lecture.source.with_name("a.en.srt")
+    shape = (lecture.source.stat(), captions.stat())
+    assert [name for name, _, _ in lecture.sidecars] == ["a.en.srt"]
+    assert lecture.source.read_bytes() == bytes(6)
+    plan = plan_lecture(lecture, options, NOW)
+    with options.store.desk(plan, options):
+        assert (lecture.source.read_text(), captions.read_text()) == ("a film", CUE)
+        assert lecture.source.with_name("ab.srt").read_bytes() == bytes(len(CUE))  # of another lecture
+        assert plan_lecture(lecture, options, NOW) == plan  # it is the same, though it is whole now
+    assert lecture.source.read_bytes() == bytes(6)
+    after = (lecture.source.stat(), captions.stat())
+    assert [(one.st_size, one.st_mtime_ns) for one in after] == [
+        (one.st_size, one.st_mtime_ns) for one in shape
+    ]
+
+
+def test_files_of_the_library_that_a_list_names_are_brought_too(
+    options: LibraryOptions, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("lecture,captions\nw/a.mp4,subs/better.srt\n", encoding="utf-8")
+    [lecture] = LectureList(path, options)()
+    assert isinstance(lecture, Lecture)
+    plan = plan_lecture(lecture, options, NOW)
+    with options.store.desk(plan, options):
+        assert (options.root / "subs" / "better.srt").read_text() == CUE + "\n"
+
+
+def test_a_video_that_was_replaced_since_it_was_listed_is_not_worked_on(
+    options: LibraryOptions, memory: Bucket
+) -> None:
+    lecture = the_lecture(options)
+    plan = plan_lecture(lecture, options, NOW)
+    memory.put("lec/w/a.mp4", "another film")
+    with pytest.raises(F2FError, match=r"w/a\.mp4 was replaced while it was read"):
+        options.store.desk(plan, options).__enter__()
+    assert lecture.source.stat().st_size == len("another film")
+
+
+def test_finished_stages_go_to_the_store_and_come_back_but_no_half(
+    options: LibraryOptions, memory: Bucket
+) -> None:
+    lecture = the_lecture(options)
+    plan = plan_lecture(lecture, options, NOW)
+    root = plan.workspace_root
+    with options.store.desk(plan, options) as desk:
+        for name, files in {"done": ("result.json", "sound.wav"), ".half": ("sound.wav",)}.items():
+            folder = root / "synthesize" / name / "below"
+            folder.mkdir(parents=True)
+            for file in files:
+                (folder.parent / file).write_text(file)
+            (folder / "more").write_text("more")
+        desk.watch(SilentObserver()).stage_finished("synthesize", 1.0, reused=False)
+        assert memory.names("out") == {"out/.f2f-stages/w/a/synthesize/done.tar"}
+    assert not (root / "synthesize").exists()
+    memory.put("out/.f2f-stages/w/a/fit/torn.tar", memory.objects.read_part(
+        f"{memory.key}/out/.f2f-stages/w/a/synthesize/done.tar", 0, 700))  # fmt: skip
+    memory.put("out/.f2f-stages/w/a/fit/../../x.tar", "nothing")
+    with options.store.desk(plan, options):
+        [found] = find_results(root)
+        assert found == root / "synthesize" / "done"
+        assert (found / "below" / "more").read_text() == "more"
+        with Workspace(root).lock(SilentObserver()):
+            assert not list((root / "fit").glob("*"))
+
+
+def test_an_archive_puts_nothing_outside_its_folder(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "result.json").write_text("{}")
+    (made / "out").symlink_to("/etc")
+    pack(made, tmp_path / "made.tar")
+    assert not unpack(tmp_path / "made.tar", tmp_path / "unpacked")
+    assert not list(tmp_path.glob("*unpacked*"))
