@@ -6,7 +6,9 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from f2f.library.status import LanguageStatus, LectureStatus, read_status
@@ -43,6 +45,8 @@ class Outcomes:
     reasons: dict[str, Reason] = field(default_factory=dict)
     n_other: int = 0
     """Failures for reasons beyond those told apart."""
+    failed_days: Counter[int] = field(default_factory=Counter)
+    """Attempts that failed, by day (its number in the proleptic Gregorian calendar, UTC)."""
 
     def add(self, status: LectureStatus) -> None:
         """Take in one lecture."""
@@ -50,6 +54,9 @@ class Outcomes:
             self.states[code, language.state] += 1
             if language.state != "done":
                 self._add_failure(status.name, code, language)
+        for time in status.failures:
+            with suppress(ValueError):
+                self.failed_days[date.fromisoformat(time[:10]).toordinal()] += 1
 
     def _add_failure(self, name: str, code: str, language: LanguageStatus) -> None:
         text = " ".join((language.error or "no reason was kept").split())

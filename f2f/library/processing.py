@@ -23,7 +23,7 @@ from f2f.library.planning import (
     utc_now,
 )
 from f2f.library.scanning import sidecars_of
-from f2f.library.status import LanguageStatus, LectureStatus, write_status
+from f2f.library.status import MAX_FAILURES, LanguageStatus, LectureStatus, write_status
 from f2f.library.store import Desk, stat_file
 from f2f.library.summary import Row
 from f2f.library.worker import order_for
@@ -113,8 +113,6 @@ def _work(plan: Plan, run: BatchRun, lease: Lease, desk: Desk) -> dict[str, Lang
         nonlocal status
         if not lease.is_held():
             raise LostError
-        if result.error is not None:
-            result = replace(result, error=options.store.words(result.error))
         results[result.target] = result
         desk.publish(result)
         status = _with_result(status, plan, options, result, sha256)
@@ -169,10 +167,12 @@ def _with_result(
         seconds=result.seconds,
         subtitles=made,
     )
+    failed = () if result.error is None else (language.finished,)
     return status.model_copy(
         update={
             "source": fingerprint(plan, sha256, result.duration_s),
             "languages": {**status.languages, result.target: language},
+            "failures": (*status.failures, *failed)[-MAX_FAILURES:],
         }
     )
 

@@ -11,6 +11,8 @@ from f2f.workspace import write_atomically
 
 STATUS_NAME = "status.json"
 
+MAX_FAILURES = 100
+
 State = Literal["done", "failed", "quarantined"]
 
 
@@ -62,11 +64,19 @@ class LanguageStatus(_Record):
 
 
 class LectureStatus(_Record):
-    """What became of a lecture."""
+    """What became of a lecture.
+
+    Attributes:
+        name: as in the library.
+        source: the video as it was.
+        languages: by code.
+        failures: ISO times of the newest attempts that failed, whatever became of the lecture since.
+    """
 
     name: str
     source: SourceFingerprint
     languages: dict[str, LanguageStatus] = {}
+    failures: tuple[str, ...] = ()
 
 
 def read_status(workspace_root: Path) -> LectureStatus | None:

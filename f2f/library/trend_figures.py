@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 
 from f2f.library.metrics import OutputMetrics, SyncMetrics
 
@@ -105,6 +105,7 @@ class TrendFigures:
         sync: by (SyncNet, language).
         stages: by name, in the order of the work.
         newest_syncnet: by which the newest output was measured.
+        made_days: outputs by day (its number in the proleptic Gregorian calendar, UTC).
         n_spans: into so many equal parts the time is cut.
     """
 
@@ -115,11 +116,13 @@ class TrendFigures:
     sync: dict[tuple[str, str], SyncTrends] = field(default_factory=lambda: defaultdict(SyncTrends))
     stages: dict[str, StageTrend] = field(default_factory=lambda: defaultdict(StageTrend))
     newest_syncnet: str = ""
+    made_days: Counter[int] = field(default_factory=Counter)
 
     def add(self, line: OutputMetrics) -> None:
         """Take in one output."""
         time_s = unix_s(line)
         span = self._span(time_s)
+        self.made_days[datetime.fromtimestamp(time_s, timezone.utc).toordinal()] += 1
         language = self.languages[line.language]
         language.n_outputs += 1
         language.source_s += line.duration_s

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from f2f.library.index_rows import language_name, visible
 from f2f.library.metrics import METRICS_NAME, read_metrics
 from f2f.library.planning import utc_now
 from f2f.library.trend_figures import LanguageFigures, SyncTrends, Trend, TrendFigures, read_figures
-from f2f.report.charts import SMALL, Series, plot_over_time
+from f2f.report.charts import SMALL, Series, Stack, bars_over_time, plot_over_time
 from f2f.report.page import Tile
 from f2f.report.plot import clock
 from f2f.report.templates import read_style, render_template
@@ -25,6 +26,10 @@ from f2f.workspace import write_atomically
 TRENDS_NAME = "library.html"
 _N_COLOURS = 7
 _N_REASONS = 20
+_MAX_DAYS = 60  # of more than that a bar is a week
+_MIN_BARS = 7
+_DAY_S = 86400
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ def render_trends(library: Path, figures: TrendFigures, outcomes: Outcomes, outp
         "sync": _sync_sections(figures),
         "stages": _stage_cards(figures, work_s),
         "languages": _language_lines(figures),
+        "history": _history(figures.made_days, outcomes.failed_days),
         "outcomes": outcomes,
         "reasons": outcomes.most_common[:_N_REASONS],
         "n_more": len(outcomes.reasons) - min(len(outcomes.reasons), _N_REASONS),
@@ -184,6 +190,25 @@ def _stage_cards(figures: TrendFigures, work_s: float) -> list[StageCard]:
         engines = ", ".join(f"{engine} {count}" for engine, count in stage.engines.most_common(3))
         cards.append(StageCard(name, engines, stage.factor.mean or 0.0, share, stage.peak_memory_mib, plot))
     return cards
+
+
+def _history(made: Counter[int], failed: Counter[int]) -> str:
+    """Return outputs and failed attempts by day or week as a chart; empty if nothing ever failed."""
+    if not failed:
+        return ""
+    last, first = max(*made, *failed), min(*made, *failed)
+    n_days = 1 if last - first < _MAX_DAYS else 7
+    # Ordinal 1 was a Monday, and so begin weeks.
+    newest, oldest = ((day - 1) // n_days for day in (last, first))
+    spans = range(min(oldest, newest - _MIN_BARS + 1), newest + 1)
+    starts_s = [_DAY_S * (span * n_days + 1 - _EPOCH) for span in spans]
+    stacks = []
+    for label, css_class, days in (("made", "done", made), ("failed", "failed", failed)):
+        counts: Counter[int] = Counter()
+        for day, count in days.items():
+            counts[(day - 1) // n_days] += count
+        stacks.append(Stack(label, css_class, [counts[span] for span in spans]))
+    return bars_over_time(stacks, starts_s, n_days * _DAY_S, "a day" if n_days == 1 else "a week")
 
 
 def _language_lines(figures: TrendFigures) -> list[LanguageLine]:

@@ -38,6 +38,21 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Stack:
+    """One part of the bars of a chart.
+
+    Attributes:
+        label: what is counted.
+        css_class: gives its colour.
+        counts: for each bar.
+    """
+
+    label: str
+    css_class: str
+    counts: Sequence[int]
+
+
+@dataclass(frozen=True)
 class Canvas:
     """Size of a chart in units of its view box, and what its axes leave free."""
 
@@ -77,6 +92,40 @@ def plot_over_time(
     return (
         f'<svg class="plot" viewBox="0 0 {canvas.width} {canvas.height}" role="img" '
         f'aria-label="{escape(f"{title} over time: {names}")}">{"".join(parts)}</svg>'
+    )
+
+
+def bars_over_time(
+    stacks: Sequence[Stack], starts_s: Sequence[float], span_s: float, title: str, canvas: Canvas = WIDE
+) -> str:
+    """Return counts over equal spans of time as an ``<svg>`` of bars, one part upon the other.
+
+    Args:
+        stacks: from below to above; as many counts as there are spans, which are not none.
+        starts_s: Unix time at which each span begins, in order.
+        span_s: how long one lasts.
+        title: what a bar is.
+        canvas: size and margins.
+    """
+    highest = max(sum(counts) for counts in zip(*(each.counts for each in stacks), strict=True))
+    # Less than four would have half counts on the axis.
+    scale = _Scale(canvas, starts_s[0], starts_s[-1] + span_s, *value_range([0.0, float(max(highest, 4))]))
+    parts = [*_value_axis(scale, title), *_time_axis(scale)]
+    for k, start_s in enumerate(starts_s):
+        left, right = scale.x(start_s) + 1, scale.x(start_s + span_s) - 1
+        base, day = 0, _date_words(start_s, _DAY_S)
+        for each in stacks:
+            if count := each.counts[k]:
+                top, height = scale.y(base + count), scale.y(base) - scale.y(base + count)
+                base += count
+                parts.append(
+                    f'<rect class="{each.css_class}" x="{left:.1f}" y="{top}" width="{right - left:.1f}" '
+                    f'height="{height:.1f}"><title>{day}: {count} {escape(each.label)}</title></rect>'
+                )
+    names = ", ".join(each.label for each in stacks)
+    return (
+        f'<svg class="plot" viewBox="0 0 {canvas.width} {canvas.height}" role="img" '
+        f'aria-label="{escape(f"{names} {title}")}">{"".join(parts)}</svg>'
     )
 
 

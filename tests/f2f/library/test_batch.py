@@ -157,6 +157,8 @@ def test_bad_files_never_stop_the_rest(library: Path, tiny_workers: Path) -> Non
     ran = Counter(worked(tiny_workers))
     assert (ran["film 0crash.mp4"], ran["film once.mp4"], ran[f"film {unusable}.mp4"]) == (2, 2, 0)
     assert status_of(library, "0crash").attempts == 2
+    histories = {stem: read_status(library / ".f2f" / stem) for stem in ("0crash", "once")}
+    assert {stem: len(one.failures) for stem, one in histories.items() if one} == {"0crash": 2, "once": 1}
     assert status_of(library, "once").attempts == 0
     assert status_of(library, unusable).attempts == 1  # the same input fails the same way
     assert "Traceback" not in done.stderr

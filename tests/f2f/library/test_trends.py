@@ -15,8 +15,9 @@ from made_library import add_lecture, fail, finish, set_status
 from f2f import cli
 from f2f.errors import UsageError
 from f2f.library.failures import Outcomes, find_statuses, read_outcomes
-from f2f.library.lecture import LibraryOptions
+from f2f.library.lecture import LibraryOptions, workspace_of
 from f2f.library.metrics import METRICS_NAME, OutputMetrics, StageMetrics, SyncMetrics
+from f2f.library.status import write_status
 from f2f.library.trend_figures import MAX_DOTS, MAX_SPANS, Trend, read_figures
 from f2f.library.trends import write_trends
 from f2f.report.charts import SMALL, WIDE, Series, plot_over_time
@@ -153,6 +154,34 @@ def test_failures_are_counted_by_reason_of_lectures_that_are_still_there(options
     assert outcomes.states["es", "done"] == 1 and outcomes.states["es", "failed"] == 0
     page = write(options, [line(0)])
     assert "lecture 0.mp4 lacks 0 MB &lt;b&gt;" in page and "gone" not in page
+
+
+@pytest.mark.parametrize(("n_days", "n_bars"), [(0, 7), (30, 31), (90, 14)])
+def test_failed_attempts_stay_in_sight_after_a_lecture_was_made(
+    options: LibraryOptions, n_days: int, n_bars: int
+) -> None:
+    lecture = add_lecture(options, "lecture.mp4")
+    set_status(options, lecture, {"hi": {}})
+    (status,) = find_statuses(options.output_dir)
+    times = (START, START, START + timedelta(days=n_days, hours=23))
+    failures = (*(time.isoformat() for time in times), "no time")
+    write_status(workspace_of(lecture, options), status.model_copy(update={"failures": failures}))
+    page = write(options, [line(0), line(1), line(2, "es")])
+    (svg,) = (svg for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if "<rect" in svg)
+    drawn = [node.text for node in ElementTree.fromstring(svg).iter("title")]
+    first = "1 Mar" if n_days < 60 else "23 Feb"  # a Monday
+    if n_days:
+        last = "31 Mar" if n_days == 30 else "25 May"
+        assert drawn == [f"{first}: 3 made", f"{first}: 2 failed", f"{last}: 1 failed"]
+    else:
+        assert drawn == ["1 Mar: 3 made", "1 Mar: 3 failed"]
+    assert "No lecture that is in the library now has failed" in words(page)
+    (made, *_) = (node for node in ElementTree.fromstring(svg).iter() if node.get("class") == "done")
+    assert float(made.get("width", 0)) == pytest.approx((960 - 54 - 26) / n_bars - 2, abs=0.3)
+
+
+def test_without_failures_there_is_no_chart_of_them(options: LibraryOptions) -> None:
+    assert "<rect" not in write(options, [line(0)])
 
 
 def test_reasons_without_end_are_bounded(options: LibraryOptions) -> None:
