@@ -121,6 +121,7 @@ def pin_lipsync(request: Request, device: str) -> Pinned[LipsyncConfig]:
     choice = choose(
         "lipsync", request.config.licence, config, lambda own: plan(own, request.config.profile, device)
     )
+    config = config.model_copy(update={"dask": None})  # who makes the lips does not shape them
     # A file of the user's own stays what it is: the stage takes the path, the key has its hash.
     pinned = config if config.weights is not None else config.model_copy(update={"engine": choice.engine})
     return Pinned(pinned, choice)

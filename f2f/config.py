@@ -91,6 +91,10 @@ class LipsyncConfig(_Section):
     """What runs the network; ``auto`` takes the fastest whose faces are as good as those of torch in fp32."""
     batch_size: int | None = Field(default=None, ge=1, le=512)
     """Faces generated at once; None: 8 on a CPU, 32 elsewhere."""
+    min_part_s: float = Field(default=60.0, ge=1, le=86400)
+    """The lips are made in parts of this length or more, cut in silences; each that is done is kept."""
+    dask: str | None = Field(default=None, pattern=r"^(local:[1-9]\d{0,2}|(tcp|tls)://\S+:\d{1,5})$")
+    """Have the parts made by the workers of a Dask scheduler, or by that many processes of this machine."""
 
 
 class MuxConfig(_Section):

@@ -29,6 +29,7 @@ CONFIG_FLAGS = {
     "consent": "synthesize.consent",
     "library_voices": "synthesize.library_voices",
     "lips": "lipsync.engine",
+    "dask": "lipsync.dask",
     "mark": "mux.mark",
     "video_stretch": "fit.video_stretch",
 }

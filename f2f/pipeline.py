@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from f2f.checked import checked
-from f2f.errors import F2FError, StageError
+from f2f.errors import F2FError, StageError, UsageError
 from f2f.options import resume_command
 from f2f.outputs import publish
 from f2f.record import write_record
@@ -19,14 +19,17 @@ from f2f.review.files import review_paths
 from f2f.review.reviewed import edit_transcript, refresh_tables, translate_reviewed
 from f2f.run import Run
 from f2f.run_results import Shared, StopRun, TargetResults
-from f2f.stage import Observer, SilentObserver
+from f2f.stage import MapParts, Observer, SilentObserver
 from f2f.stage_call import Execute, call_inline
 from f2f.video_stretch import working_source
 from f2f.workspace import Stored, Workspace
 
 
 def translate_video(
-    request: Request, observer: Observer | None = None, execute: Execute = call_inline
+    request: Request,
+    observer: Observer | None = None,
+    execute: Execute = call_inline,
+    map_parts: MapParts | None = None,
 ) -> list[Outcome]:
     """Translate a video into every language of the request.
 
@@ -38,6 +41,7 @@ def translate_video(
         request: what to do; a ``CheckedRequest`` is not checked again.
         observer: told of everything that happens.
         execute: carries out each stage; the hook by which ``flows`` makes tasks of them.
+        map_parts: makes the parts of the lips elsewhere, likewise.
 
     Returns:
         One ``Outputs`` for each target language, in the request's order; one ``Stopped`` where the request
@@ -45,14 +49,20 @@ def translate_video(
 
     Raises:
         PreflightError: something is wrong that can be known before the work; nothing was done.
+        UsageError: workers are to make the lips, and nobody here speaks with them; nothing was done.
         F2FError: a stage failed; what is finished is kept.
     """
     observer = observer or SilentObserver()
+    if request.config.lipsync.dask is not None and map_parts is None:
+        raise UsageError(
+            f"lipsync.dask {request.config.lipsync.dask} needs a Prefect server, which shows the parts: "
+            "start f2f ui, or leave --dask out"
+        )
     ready = checked(request)
     workspace = Workspace(ready.workspace_root)
     with workspace.lock(observer):
         write_record(ready)
-        run = Run(ready, workspace, observer, execute, ready.device)
+        run = Run(ready, workspace, observer, execute, ready.device, map_parts=map_parts)
         try:
             shared = run_shared(run)
         except StopRun as stop:

@@ -7,6 +7,7 @@ tells ``context`` how far it is. It never prints.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -44,6 +45,29 @@ class SilentObserver:
         """Ignore."""
 
 
+class MapParts(Protocol):
+    """Has the parts of a stage's work made by others, such as workers on other machines."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether they work on other machines, so that the stage itself takes little of this one."""
+
+    def __call__(
+        self, folder: Path, numbers: Sequence[int], n_parts: int, made: Callable[[int], None]
+    ) -> None:
+        """Return when all parts are made.
+
+        Args:
+            folder: holds what the makers must know, and takes what they make.
+            numbers: parts to make, from 0.
+            n_parts: parts that there are, made before or now.
+            made: called with the number of each part when it is done.
+
+        Raises:
+            StageError: a part failed.
+        """
+
+
 @dataclass(frozen=True)
 class StageContext:
     """Handed to every stage.
@@ -53,12 +77,17 @@ class StageContext:
         folder: existing empty folder for the files of the result.
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``, already resolved.
         observer: told of progress and notices.
+        parts_folder: where finished parts of the work are kept for another attempt, should this one be
+            killed; None keeps none.
+        map_parts: makes the parts elsewhere; None makes them here.
     """
 
     stage: str
     folder: Path
     device: str = "cpu"
     observer: Observer = field(default_factory=SilentObserver)
+    parts_folder: Path | None = None
+    map_parts: MapParts | None = None
 
     def progress(self, done: float, total: float | None, unit: str) -> None:
         """Report that ``done`` of ``total`` ``unit`` are finished."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from f2f.limits import Limits, Needs, have_room
 from f2f.memory import keep_demand
 from f2f.peak_memory import PeakMemory
 from f2f.results import Result
-from f2f.stage import Observer, StageContext
+from f2f.stage import MapParts, Observer, StageContext
 from f2f.watchdog import Watchdog, deadline_for
 from f2f.workspace import Stored, Workspace, make_key
 
@@ -41,6 +42,7 @@ class StageCall(Generic[R]):
         device: resolved device for the context.
         limits: what the work may take of this machine.
         check_source: raises where the source is no more what ``inputs`` say; asked after the work.
+        map_parts: makes the parts of the work elsewhere, if its stage has parts.
     """
 
     stage: str
@@ -55,6 +57,7 @@ class StageCall(Generic[R]):
     device: str = "cpu"
     limits: Limits = field(default_factory=Limits)
     check_source: Callable[[], None] = lambda: None
+    map_parts: MapParts | None = None
 
     @property
     def key(self) -> str:
@@ -80,6 +83,8 @@ class StageCall(Generic[R]):
             self.observer.stage_finished(self.stage, 0.0, reused=True)
             return found
         needs = Needs(self.stage, self.inputs.get("config", {}), self.device, self.description)
+        if self.map_parts is not None and self.map_parts.is_elsewhere:
+            return self._make(needs)
         with have_room(needs, self.limits, self.observer.notice):
             return self._make(needs)
 
@@ -91,7 +96,7 @@ class StageCall(Generic[R]):
             watchdog = Watchdog(self.stage, deadline, self.observer.notice)
             ears = _NoticeKeeper(self.observer, watchdog)
             with watchdog, PeakMemory() as memory:
-                result = self._run(StageContext(self.stage, work.folder, self.device, ears))
+                result = self._run(self._context(work.folder, ears))
             self.check_source()  # or what was made of another file would be stored as made of this one
             seconds = time.monotonic() - started_s
             try:
@@ -101,9 +106,26 @@ class StageCall(Generic[R]):
                 )  # fmt: skip
             except OSError as error:
                 raise self._failure(error) from error
-        keep_demand(needs.demand_key(self.limits), memory.peak_mib)
+            shutil.rmtree(self._parts_folder.parent, ignore_errors=True)  # they are in the result now
+        if self.map_parts is None:
+            keep_demand(needs.demand_key(self.limits), memory.peak_mib)
         self.observer.stage_finished(self.stage, seconds, reused=False)
         return stored
+
+    def _context(self, folder: Path, observer: Observer) -> StageContext:
+        return StageContext(
+            self.stage,
+            folder,
+            self.device,
+            observer,
+            parts_folder=self._parts_folder,
+            map_parts=self.map_parts,
+        )
+
+    @property
+    def _parts_folder(self) -> Path:
+        name = f"{self.stage}_parts"
+        return self.workspace.root / name / (self.target_language or "all") / self.key
 
     def _run(self, context: StageContext) -> R:
         try:

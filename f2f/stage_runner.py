@@ -15,7 +15,7 @@ from f2f.manifest import StageRecord
 from f2f.request import Request
 from f2f.results import SourceVideo
 from f2f.run_results import StopRun
-from f2f.stage import Observer, StageContext
+from f2f.stage import MapParts, Observer, StageContext
 from f2f.stage_call import Execute, R, StageCall, stage_version
 from f2f.workspace import Stored, Workspace
 
@@ -37,6 +37,7 @@ class StageRunner:
         duration_s: of the source, once it was probed.
         n_pixels: of its pictures, once it was probed.
         original: path of the source and its hash, from the probe on.
+        map_parts: makes the parts of the lips elsewhere.
     """
 
     request: Request
@@ -49,6 +50,7 @@ class StageRunner:
     duration_s: float | None = None
     n_pixels: int = 0
     original: tuple[Path, str] | None = None
+    map_parts: MapParts | None = None
 
     def _run(
         self,
@@ -86,6 +88,7 @@ class StageRunner:
             device=self.device,
             limits=Limits(config.slots, config.deadlines, self.duration_s, self.n_pixels),
             check_source=self.check_source,
+            map_parts=self.map_parts if stage == "lipsync" else None,
         )
 
     def _execute(self, call: StageCall[R]) -> Stored[R]:

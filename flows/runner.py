@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from f2f.errors import EngineUnavailableError
@@ -78,7 +79,7 @@ class PrefectRunner:
             observer.notice(f"the Prefect server at {answer.api_url} was lost ({error}); going on without it")
         from f2f.pipeline import translate_video
 
-        return translate_video(request, observer)
+        return translate_video(_alone(request, observer), observer)
 
     def ui(self, port: int | None = None, host: str | None = None) -> int:
         """Run a local server in the foreground until Ctrl-C; return the exit code.
@@ -109,6 +110,16 @@ class PrefectRunner:
         from flows.schedule import serve_library
 
         return serve_library(options, lecture_list, timetable, say)
+
+
+def _alone(request: Request, observer: Observer) -> Request:
+    """Return the request for this process alone, which cannot speak with a Dask scheduler."""
+    lipsync = request.config.lipsync
+    if lipsync.dask is None:
+        return request
+    observer.notice(f"without it the workers at {lipsync.dask} cannot be asked: this machine makes the lips")
+    config = request.config.model_copy(update={"lipsync": lipsync.model_copy(update={"dask": None})})
+    return replace(request, config=config)
 
 
 def _is_installed() -> bool:

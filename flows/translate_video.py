@@ -29,6 +29,7 @@ from f2f.request import Outcome, Request
 from f2f.stage import Observer, SilentObserver
 from flows import artifacts
 from flows.crashes import signs_of_life, told_when_it_hangs
+from flows.dask_parts import dask_parts
 from flows.endings import failure_line
 from flows.environment import LOGGERS
 from flows.names import run_name, run_tags
@@ -104,7 +105,8 @@ def translate_video(
         raise
     except Exception as error:
         handover.failure = error
-        raise
+        logger.exception("the run failed")
+        return Failed(message=failure_line(error), data=error)
     return Completed(message=", ".join(each.summary for each in handover.outputs), data=handover.outputs)
 
 
@@ -114,9 +116,10 @@ def _run(request: Request, observer: Observer) -> list[Outcome]:
     if url := url_for("flow-run", flow_run.id):
         observer.notice(f"this run shows at {url}")
     observer = Observers([observer, PrefectObserver(request.source)])
+    map_parts = dask_parts(request.config.lipsync.dask)
     tasks = StageTasks(observer)
     try:
-        return pipeline.translate_video(request, observer, tasks)
+        return pipeline.translate_video(request, observer, tasks, map_parts)
     finally:
         # Asked first: each artifact would wait for a server that went away.
         reachable = ask_server(PREFECT_API_URL.value() or "").healthy
@@ -129,7 +132,7 @@ def _set_tags(request: Request) -> None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
-    tags = {*context.flow_run.tags, *run_tags(request.source, request.targets)}
+    tags = {*context.flow_run.tags, *run_tags(request.source, request.targets, request.library)}
     with get_client(sync_client=True) as client:
         client.update_flow_run(context.flow_run.id, tags=sorted(tags))
 

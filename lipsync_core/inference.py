@@ -151,6 +151,7 @@ class LipSyncer:
         *,
         active: Sequence[bool] | None = None,
         tracking: TrackingOptions | None = None,
+        first_frame: int = 0,
     ) -> Iterator[SyncedFrame]:
         """Yield one `SyncedFrame` for every frame, in order; the video decides the length.
 
@@ -164,10 +165,11 @@ class LipSyncer:
                 untouched. The generated face fades over three frames at the borders of an active run.
                 None: all frames.
             tracking: see `TrackingOptions`.
+            first_frame: number of the first of ``frames`` in the video that speech and ``active`` belong to.
         """
         under_way: deque[Batch] = deque()
         tracked = track_faces(frames, self.detector, fps=fps, options=tracking)
-        for pending in self._batches(tracked, MelStream(waveform), fps, active):
+        for pending in self._batches(enumerate(tracked, first_frame), MelStream(waveform), fps, active):
             under_way.append(self._begin(pending))
             while len(under_way) >= self.engine.depth:
                 yield from under_way.popleft().finished()
@@ -176,7 +178,7 @@ class LipSyncer:
 
     def _batches(
         self,
-        tracked: Iterable[tuple[Picture, FaceBox | None]],
+        tracked: Iterable[tuple[int, tuple[Picture, FaceBox | None]]],
         mel: MelStream,
         fps: float,
         active: Sequence[bool] | None,
@@ -184,7 +186,7 @@ class LipSyncer:
         """Group all frames, in order, so that a group holds at most `batch_size` faces to generate."""
         pending: list[PendingFrame] = []
         n_faces = 0
-        for index, (frame, face) in enumerate(tracked):
+        for index, (frame, face) in tracked:
             item = prepare_frame(index, frame, face, opacity_at(active, index))
             if item.face_crop is not None:
                 n_faces += 1

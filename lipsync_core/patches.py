@@ -7,7 +7,8 @@ face with its frame, box and opacity, after a header line. The same patches give
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import tempfile
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -65,8 +66,7 @@ class PatchWriter:
             "-pix_fmt", _PIXELS, "-fflags", "+bitexact", "-flags:v", "+bitexact",
         ]  # fmt: skip
         self._table: TextIO = self._table_part.open("w", encoding="utf-8")
-        header = {"format": FORMAT, "version": FORMAT_VERSION, "fps": str(self.fps)}
-        self._table.write(json.dumps(header) + "\n")
+        self._table.write(_header(self.fps))
         self._file = FfmpegFile(self.path, args, f"writing {self.path}")
         return self
 
@@ -82,8 +82,7 @@ class PatchWriter:
         padded = np.zeros((GENERATOR_FACE_SIZE_PX, GENERATOR_FACE_SIZE_PX, 4), np.uint8)
         padded[:, :, :3] = patch.face_bgr
         self._file.write(padded.tobytes())
-        row = {"frame": index, "box": list(patch.box), "opacity": round(patch.opacity, 6)}
-        self._table.write(json.dumps(row) + "\n")
+        self._table.write(_Row(index, patch.box, patch.opacity).line())
         self._last_index = index
         self.n_patches += 1
 
@@ -103,6 +102,63 @@ class PatchWriter:
             raise MediaError(f"not one patch was given for {self.path}; nothing is written")
         self._file.finish()
         self._table_part.replace(table_path(self.path))
+
+
+def join_patches(parts: Sequence[Path], path: Path, fps: Fraction) -> None:
+    """Write the patches of several files into one: packets are copied, nothing is encoded again.
+
+    Args:
+        parts: at least one file of a `PatchWriter`, with rising frames from one to the next.
+        path: as for `PatchWriter`.
+        fps: rate of the video that the patches belong to.
+
+    Raises:
+        InvalidInputError: their frames do not rise.
+        MediaError: a file is missing or damaged.
+    """
+    table = part_beside(table_path(path))
+    try:
+        _join_tables(parts, table, fps)
+        _join_videos(parts, path)
+        table.replace(table_path(path))
+    finally:
+        table.unlink(missing_ok=True)
+
+
+def _join_videos(parts: Sequence[Path], path: Path) -> None:
+    # A list for ffmpeg cannot hold every name that a folder may have; it gets links with plain ones.
+    with tempfile.TemporaryDirectory(prefix="lipsync_core-") as folder:
+        listing = Path(folder) / "parts.txt"
+        for number, part in enumerate(parts):
+            (Path(folder) / f"{number}.mkv").symlink_to(part.absolute())
+        listing.write_text("".join(f"file {number}.mkv\n" for number in range(len(parts))), encoding="ascii")
+        args = [
+            "-f", "concat", "-i", input_argument(listing), "-map", "0:v:0", "-c", "copy",
+            "-fflags", "+bitexact",
+        ]  # fmt: skip
+        file = FfmpegFile(path, args, f"joining {path}")
+        try:
+            file.finish()
+        finally:
+            file.stop()
+
+
+def _join_tables(parts: Sequence[Path], path: Path, fps: Fraction) -> None:
+    last = -1
+    with path.open("w", encoding="utf-8") as joined:
+        joined.write(_header(fps))
+        for part in parts:
+            for row in _read_table(table_path(part)):
+                if row.frame <= last:
+                    raise InvalidInputError(
+                        f"patch of frame {row.frame} in {part} comes after that of frame {last}"
+                    )
+                joined.write(row.line())
+                last = row.frame
+
+
+def _header(fps: Fraction) -> str:
+    return json.dumps({"format": FORMAT, "version": FORMAT_VERSION, "fps": str(fps)}) + "\n"
 
 
 def read_patches(path: Path | str) -> Generator[tuple[int, FacePatch], None, None]:
@@ -149,6 +205,11 @@ class _Row:
     frame: int
     box: tuple[int, int, int, int]
     opacity: float
+
+    def line(self) -> str:
+        return (
+            json.dumps({"frame": self.frame, "box": list(self.box), "opacity": round(self.opacity, 6)}) + "\n"
+        )
 
 
 def _read_table(path: Path) -> Generator[_Row, None, None]:

@@ -25,7 +25,7 @@ from f2f.stage_order import STAGES
 Todo = Literal["new", "changed", "retry", "waiting", "quarantined", "done"]
 
 # Where it runs, and what the library itself keeps, do not shape an output.
-_SHAPELESS_KEYS = ("device", "synthesize.library_voices", "slots.", "deadlines.")
+_SHAPELESS_KEYS = ("device", "synthesize.library_voices", "lipsync.dask", "slots.", "deadlines.")
 
 
 @dataclass(frozen=True)

@@ -4,44 +4,33 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f2f.config import LipsyncConfig
 from f2f.engines.status import Choice, EngineStatus, downloads_allowed, package_version
-from f2f.engines.weights import (
-    bring_weights,
-    detector_component,
-    plan_weights,
-    resolve_weights,
-    weights_engine,
-)
+from f2f.engines.weights import detector_component, plan_weights, weights_engine
 from f2f.errors import EngineUnavailableError, UsageError
-from f2f.results import (
-    EngineInfo,
-    FaceStretch,
-    FittedSpeech,
-    LipRuntime,
-    LipSyncResult,
-    SourceVideo,
-    Transcript,
-)
+from f2f.lips.job import LipJob, environment_of, plan_seeks, spoken_runs
+from f2f.lips.making import load_lips
+from f2f.lips.parts import plan_parts
+from f2f.lips.running import begin, join_parts, make_parts, tell_of_split
+from f2f.results import EngineInfo, FittedSpeech, LipSyncResult, SourceVideo, Transcript
 from f2f.stage import StageContext
 
 if TYPE_CHECKING:
-    from lipsync_core.inference import LipSyncer, SyncedFrame
-    from lipsync_core.runtime import FaceSource
+    from lipsync_core.inference import LipSyncer
+    from lipsync_core.weights import Weights
 
-VERSION = 4
+VERSION = 5
 PAD_S = 0.15
 """The mouth opens before the first sound and closes after the last."""
 MERGE_GAP_S = 0.3
 """Shorter pauses are part of the speech: a mouth that is handed over twice a second flickers."""
-_PATCHES_NAME = "patches.mkv"
-Box = tuple[float, float, float, float]  # x1, y1, x2, y2, pixels
+_PARTS_NAME = "parts"
 
 
 def plan(config: LipsyncConfig, profile: str, device: str) -> Choice:
@@ -70,45 +59,67 @@ def lipsync(
 ) -> LipSyncResult:
     """Generate the lower face wherever the source or the dub speaks.
 
-    Everything else, faceless frames above all, stays as it is: no patch is stored for it.
+    Everything else, faceless frames above all, stays as it is: no patch is stored for it. The video is cut
+    into parts (`f2f.lips.parts`), and each begins anew, so the result is the same whoever makes them, where
+    and when. Parts that an earlier attempt finished are taken from ``context.parts_folder``.
 
     Raises:
         EngineUnavailableError: the weights are missing.
         LipSyncError: weights or video are unusable.
+        StageError: who makes the parts elsewhere failed.
     """
     if config.engine == "none":
         return _untouched(video)
-    from lipsync_core.media import queue_length, read_ahead, read_audio, read_pictures
-    from lipsync_core.runtime import FaceSource
+    from lipsync_core.media import read_audio
 
-    syncer, engine = _load(config, context)
+    syncer, weights = load_lips(
+        config, context.device, lambda done, total: context.progress(done, total, "bytes")
+    )
+    engine = _engine_info(syncer, weights, config)
     if engine.notice:
         context.notice(engine.notice)
-    fps = Fraction(video.fps)
-    active = active_frames(speech_spans(transcript, fitted), fps, video.n_frames)
-    waveform = read_audio(fitted_folder / fitted.wav)
-    spoken = [index for index, is_active in enumerate(active) if is_active]
-    runtime = _choose_runtime(syncer, FaceSource(source, fps, spoken, waveform), context) if spoken else None
-    stretches = StretchCounter()
-    n_ahead = queue_length(video.width, video.height)
-    with closing(read_ahead(read_pictures(source, fps=fps), n_ahead)) as frames:
-        synced = syncer(frames, waveform, float(fps), active=active)
-        n_synced = _store(synced, context, fps, video.n_frames, stretches)
-    warnings: tuple[str, ...] = ()
-    if n_synced == 0 and any(active):
-        warnings = (
-            "no face was found while someone speaks: the picture stays as it is, only the voice is new",
-        )
-        context.notice(warnings[0])
-    return LipSyncResult(
-        patches=_PATCHES_NAME if n_synced else None,
-        n_frames=video.n_frames,
-        n_synced=n_synced,
-        stretches=stretches.finished(),
-        engine=engine,
-        warnings=warnings,
-        runtime=runtime,
+    folder = context.parts_folder or context.folder / _PARTS_NAME
+    wav = fitted_folder / fitted.wav
+    draft, why_not_sought = _draft(source, video, speech_spans(transcript, fitted), wav, config)
+    draft = draft.model_copy(
+        update={"device": context.device, "environment": environment_of(context.device, _sha256(weights))}
     )
+    waveform = read_audio(wav)
+    job = begin(folder, draft, syncer, waveform, context)
+    if context.map_parts is not None:
+        tell_of_split(job, why_not_sought, context)
+    make_parts(folder, job, syncer, waveform, context)
+    result = join_parts(folder, job, engine, context)
+    shutil.rmtree(context.folder / _PARTS_NAME, ignore_errors=True)
+    return result
+
+
+def _draft(
+    source: Path,
+    video: SourceVideo,
+    spans: Sequence[tuple[float, float]],
+    wav: Path,
+    config: LipsyncConfig,
+) -> tuple[LipJob, str]:
+    """Return the job without what is known of this machine, and why parts are not sought out, if so."""
+    fps = Fraction(video.fps)
+    active = active_frames(spans, fps, video.n_frames)
+    parts, reason = plan_seeks(source, fps, plan_parts(active, fps, config.min_part_s))
+    job = LipJob(
+        source=source.absolute(),
+        source_bytes=source.stat().st_size,
+        fps=video.fps,
+        n_frames=video.n_frames,
+        width=video.width,
+        height=video.height,
+        wav=wav.absolute(),
+        spoken=spoken_runs(active),
+        parts=parts,
+        config=config,
+        device="cpu",
+        environment={},
+    )
+    return job, reason
 
 
 def speech_spans(transcript: Transcript, fitted: FittedSpeech) -> list[tuple[float, float]]:
@@ -138,97 +149,19 @@ def active_frames(spans: Iterable[tuple[float, float]], fps: Fraction, n_frames:
     return active
 
 
-class StretchCounter:
-    """Joins consecutive frames with the same tracked face into `FaceStretch`es."""
-
-    def __init__(self) -> None:
-        self._done: list[FaceStretch] = []
-        self._first = 0
-        self._n_frames = 0
-        self._n_synced = 0
-        self._heights = 0.0
-        self._box: Box | None = None
-
-    def push(self, index: int, box: Box | None, *, is_synced: bool) -> None:
-        """Add frame ``index`` with its face, None where it has none; frames come in order."""
-        if self._box is not None and (box is None or not _overlap(self._box, box)):
-            self._close()
-        if box is not None:
-            if self._box is None:
-                self._first = index
-            self._n_frames += 1
-            self._n_synced += is_synced
-            self._heights += box[3] - box[1]
-        self._box = box
-
-    def finished(self) -> tuple[FaceStretch, ...]:
-        """Return all stretches; the last is closed."""
-        if self._box is not None:
-            self._close()
-        return tuple(self._done)
-
-    def _close(self) -> None:
-        self._done.append(
-            FaceStretch(
-                first_frame=self._first,
-                last_frame=self._first + self._n_frames - 1,
-                n_synced=self._n_synced,
-                mean_box_height_px=round(self._heights / self._n_frames, 1),
-            )
-        )
-        self._n_frames = self._n_synced = 0
-        self._heights, self._box = 0.0, None
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    """Whether two boxes share a fifth of the smaller one; after a cut they do not."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    smaller = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
-    return width > 0 and height > 0 and width * height > smaller / 5
-
-
-def _store(
-    synced: Iterable[SyncedFrame],
-    context: StageContext,
-    fps: Fraction,
-    n_frames: int,
-    stretches: StretchCounter,
-) -> int:
-    """Write the patches of all frames as they come and return how many there are; no patch, no file."""
-    from lipsync_core.inference import PatchWriter
-
-    n_synced = 0
-    writer: PatchWriter | None = None
-    with ExitStack() as stack:
-        for frame in synced:
-            if frame.index >= n_frames:  # a source may decode to a frame more than its length says
-                break
-            if frame.patch is not None:
-                writer = writer or stack.enter_context(PatchWriter(context.folder / _PATCHES_NAME, fps))
-                writer.write(frame.index, frame.patch)
-                n_synced += 1
-            stretches.push(
-                frame.index, frame.face.box if frame.face else None, is_synced=frame.patch is not None
-            )
-            context.progress(frame.index + 1, n_frames, "frames")
-    return n_synced
-
-
-def _load(config: LipsyncConfig, context: StageContext) -> tuple[LipSyncer, EngineInfo]:
-    from lipsync_core.inference import load_syncer
-
-    choice = _choice(config)
-    weights = resolve_weights("wav2lip", choice, allow_download=downloads_allowed("auto"))
-    weights = bring_weights(weights, lambda done, total: context.progress(done, total, "bytes"))
-    name = str(weights.path) if config.weights else "embedded" if weights.is_embedded else weights.name
-    syncer = load_syncer(name, context.device, detector=config.detector, allow_download=False)
-    syncer.batch_size = config.batch_size or syncer.batch_size
-    syncer.use_engine(config.runtime)
+def _engine_info(syncer: LipSyncer, weights: Weights, config: LipsyncConfig) -> EngineInfo:
     engine = weights_engine(weights)
     detector = type(syncer.detector).__name__
     components = (detector_component(syncer.detector.name),)
     detail = f"{engine.detail}; faces found by {detector}"
-    return syncer, engine.model_copy(update={"detail": detail, "components": components})
+    return engine.model_copy(update={"detail": detail, "components": components})
+
+
+def _sha256(weights: Weights) -> str:
+    from lipsync_core.containers import sha256_of
+
+    assert weights.path is not None  # they were brought
+    return weights.sha256 or sha256_of(weights.path)
 
 
 def _refuse_absent_runtime(runtime: str, device: str) -> None:
@@ -241,22 +174,6 @@ def _refuse_absent_runtime(runtime: str, device: str) -> None:
         raise EngineUnavailableError(
             f"lipsync.runtime {runtime} needs the package openvino: pip install openvino"
         )
-
-
-def _choose_runtime(syncer: LipSyncer, source: FaceSource, context: StageContext) -> LipRuntime:
-    """Let the engine be chosen on faces of the video, and say so unless it is plain torch."""
-    choice = syncer.choose_engine(source)
-    if choice.name != "torch":
-        context.notice(f"lips are generated with {choice}")
-    difference = choice.difference
-    differs = difference is not None and difference.max_abs > 0
-    return LipRuntime(
-        name=choice.name,
-        reason=choice.reason,
-        psnr_db=round(difference.psnr_db, 1) if difference is not None and differs else None,
-        max_difference=None if difference is None else difference.max_abs,
-        faces_per_s=None if choice.faces_per_s is None else round(choice.faces_per_s, 1),
-    )
 
 
 def _choice(config: LipsyncConfig) -> str:

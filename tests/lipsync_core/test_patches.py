@@ -10,7 +10,7 @@ import pytest
 
 from lipsync_core.errors import InvalidInputError, MediaError
 from lipsync_core.faces.pasting import FacePatch
-from lipsync_core.patches import PatchWriter, read_patches, table_path
+from lipsync_core.patches import PatchWriter, join_patches, read_patches, table_path
 
 
 def make_patches(count: int = 12) -> list[tuple[int, FacePatch]]:
@@ -43,6 +43,28 @@ def test_same_patches_same_bytes(tmp_path: Path) -> None:
     one, two = (write(tmp_path / f"{n}.mkv", make_patches()) for n in "ab")
     assert one.read_bytes() == two.read_bytes()
     assert table_path(one).read_bytes() == table_path(two).read_bytes()
+
+
+def test_joined_files_hold_all_patches(tmp_path: Path) -> None:
+    patches = make_patches()
+    folder = tmp_path / "it's\n#1 %d?"
+    folder.mkdir()
+    parts = [write(folder / f"{n}.mkv", patches[a:b]) for n, (a, b) in enumerate([(0, 5), (5, 6), (6, 12)])]
+    whole, joined = write(tmp_path / "whole.mkv", patches), folder / "joined.mkv"
+    join_patches(parts, joined, Fraction(30000, 1001))
+    for (index, wrote), (found, read) in zip(read_patches(whole), read_patches(joined), strict=True):
+        assert (found, read.box, read.opacity) == (index, wrote.box, wrote.opacity)
+        assert np.array_equal(read.face_bgr, wrote.face_bgr)
+    assert table_path(joined).read_bytes() == table_path(whole).read_bytes()
+    once = joined.read_bytes()
+    join_patches(parts, joined, Fraction(30000, 1001))
+    assert joined.read_bytes() == once
+    assert {p.suffix for p in folder.iterdir()} == {".mkv", ".jsonl"}
+    with pytest.raises(InvalidInputError, match="comes after that of frame 35"):
+        join_patches(parts[::-1], tmp_path / "j.mkv", Fraction(25))
+    with pytest.raises(MediaError):
+        join_patches([tmp_path / "absent.mkv"], tmp_path / "j.mkv", Fraction(25))
+    assert not list(tmp_path.glob("*j.*"))
 
 
 def test_failure_leaves_nothing(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from synthetic import ffmpeg, make_clip, make_talking_face
 from f2f.config import LipsyncConfig
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.results import FittedSpeech, LipSyncResult, Transcript
-from f2f.stages.lipsync import StretchCounter, active_frames, lipsync, plan, speech_spans
+from f2f.stages.lipsync import active_frames, lipsync, plan, speech_spans
 from f2f.stages.probe import probe
 from lipsync_core.inference import read_patches
 from lipsync_core.models import Wav2Lip
@@ -189,15 +189,6 @@ def test_what_keeps_its_sound_keeps_its_lips() -> None:
     transcript = transcript.model_copy(update={"segments": (*transcript.segments[:2], music)})
     fitted = FittedSpeech(wav="x", sample_rate_hz=1, duration_s=9, overflow_s=0, placements=(), undubbed=(1,))
     assert speech_spans(transcript, fitted) == [(0.0, 1.0)]
-
-
-def test_stretches_end_at_gaps_and_jumps() -> None:
-    counter = StretchCounter()
-    here, moved, there = (10.0, 10.0, 50.0, 60.0), (14.0, 11.0, 54.0, 61.0), (200.0, 10.0, 240.0, 50.0)
-    for index, box in enumerate([None, here, moved, None, here, there, there]):
-        counter.push(index, box, is_synced=index % 2 == 0)
-    stretches = [(s.first_frame, s.last_frame, s.n_synced, s.mean_box_height_px) for s in counter.finished()]
-    assert stretches == [(1, 2, 1, 50.0), (4, 4, 1, 50.0), (5, 6, 1, 40.0)]
 
 
 def test_plan_changes_with_the_file(weights: Path, tmp_path: Path) -> None:
