@@ -81,6 +81,14 @@ LibraryVoices = Annotated[
 Lips = Annotated[
     str | None, typer.Option(metavar="NAME", help="auto, embedded, wav2lip, wav2lip_gan or none.")
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Workers that make the lips of one video together: a Dask scheduler (tcp://192.0.2.10:8786), or "
+        "local:2 for two processes here.",
+    ),
+]
 Mark = Annotated[
     bool | None,
     typer.Option(
@@ -133,6 +141,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
     consent: Consent = None,
     library_voices: LibraryVoices = None,
     lips: Lips = None,
+    dask: Dask = None,
     mark: Mark = None,
     video_stretch: VideoStretch = None,
     config: ConfigFile = None,
@@ -153,7 +162,7 @@ def translate(  # noqa: PLR0913 - one parameter per option
     flags = {
         "captions": captions, "translation": translation, "asr": asr, "mt": mt, "glossary": glossary,
         "tts": tts, "voice": voice, "speakers": speakers, "library_voices": library_voices,
-        "consent": consent, "lips": lips, "mark": mark, "profile": profile, "device": device,
+        "consent": consent, "lips": lips, "dask": dask, "mark": mark, "profile": profile, "device": device,
         "licence": licence, "video_stretch": video_stretch,
     }  # fmt: skip
     with Session(json=json, debug=debug) as session:
