@@ -113,6 +113,8 @@ def _work(plan: Plan, run: BatchRun, lease: Lease, desk: Desk) -> dict[str, Lang
         nonlocal status
         if not lease.is_held():
             raise LostError
+        if result.error is not None:
+            result = replace(result, error=options.store.words(result.error))
         results[result.target] = result
         desk.publish(result)
         status = _with_result(status, plan, options, result, sha256)
