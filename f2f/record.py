@@ -33,6 +33,7 @@ def request_values(request: Request) -> dict[str, Any]:
         "output_dir": str(request.output_dir.absolute()),
         "workdir": None if request.workdir is None else str(request.workdir.resolve()),
         "lipsync": request.lipsync,
+        "library": request.library,
         "config": absolute_paths(request.config).model_dump(mode="json", exclude_defaults=True),
     }
 
@@ -69,6 +70,7 @@ def request_from(values: Mapping[str, Any], target: str) -> Request:
         workdir=None if workdir is None else Path(workdir),
         config=Config.model_validate(values["config"]),
         lipsync=bool(values["lipsync"]),
+        library=values.get("library"),  # older records have none
     )
 
 

@@ -22,6 +22,7 @@ class Request:
         lipsync: False keeps the picture as it is and only dubs.
         force: overwrite outputs that f2f did not make, or that were edited since.
         until: stage after which to stop; None runs to the end.
+        library: name of the library that the video belongs to, under which a runner files the run.
     """
 
     source: Path
@@ -33,6 +34,7 @@ class Request:
     lipsync: bool = True
     force: bool = False
     until: str | None = None
+    library: str | None = None
 
     @property
     def workspace_root(self) -> Path:

@@ -65,6 +65,13 @@ def bypass_proxy(environ: MutableMapping[str, str]) -> None:
         environ[name] = ",".join(hosts + [host for host in LOOPBACK_HOSTS if host not in hosts])
 
 
+def settle_server() -> None:
+    """Keep off the console that a run had ended before it could be marked as crashed: so it shall be."""
+    logging.getLogger("prefect.server.events.actions").addFilter(
+        lambda record: "already in terminal state" not in record.getMessage()
+    )
+
+
 def settle_prefect() -> None:
     """Keep Prefect off the console, and its end short. Call after Prefect was imported.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class RunOptions(BaseModel):
     lipsync: bool = True
     force: bool = False
     until: str | None = None
+    library: str | None = None
 
 
 def parameters_of(request: Request) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def parameters_of(request: Request) -> dict[str, Any]:
         lipsync=request.lipsync,
         force=request.force,
         until=request.until,
+        library=request.library,
     )
     return {
         "source": str(request.source.absolute()),
@@ -58,7 +61,7 @@ def request_of(
         UsageError: ``options`` name an unknown stage.
     """
     options = options or RunOptions()
-    return build_request(
+    request = build_request(
         Path(source),
         targets,
         config=load_config(None, dict(dotted(config or {}))),
@@ -69,6 +72,7 @@ def request_of(
         force=options.force,
         until=options.until,
     )
+    return replace(request, library=options.library)
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

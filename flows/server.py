@@ -26,7 +26,7 @@ from flows.address import (
     check_port,
     exposure_warning,
 )
-from flows.environment import prepare_server
+from flows.environment import prepare_server, settle_server
 
 if TYPE_CHECKING:
     import uvicorn
@@ -230,6 +230,7 @@ def _make_server(
                 self._watching = asyncio.create_task(asyncio.to_thread(_watch_for_crashes, say))
 
     let_writers_wait()
+    settle_server()
     config = uvicorn.Config(
         create_app(final=True),
         host=host,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -116,7 +117,13 @@ def request_for(lecture: Lecture, options: LibraryOptions, targets: tuple[str, .
         config=overlay_config(options.config, {**lecture.settings, **own}, lecture.name),
         lipsync=options.lipsync,
         force=options.force,
+        library=_library_name(options.root),
     )
+
+
+@lru_cache(maxsize=16)
+def _library_name(root: Path) -> str:
+    return root.resolve().name
 
 
 def workspace_of(lecture: Lecture, options: LibraryOptions) -> Path:

@@ -16,8 +16,9 @@ def test_a_request_comes_back_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     config = Config(mux=MuxConfig(crf=12), transcribe=TranscribeConfig(captions=Path("a.srt")))
     request = Request(
-        Path("lecture.mp4"), ("hi", "es"), "en", Path("out"), Path("w"), config, lipsync=False, until="fit"
-    )
+        Path("lecture.mp4"), ("hi", "es"), "en", Path("out"), Path("w"), config, lipsync=False, until="fit",
+        library="physics",
+    )  # fmt: skip
     write_record(request)
     monkeypatch.chdir("/")
     again = read_record(tmp_path / "w" / "lecture", "es")
@@ -30,7 +31,7 @@ def test_a_request_comes_back_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (again.source_language, again.workdir, again.lipsync) == ("en", tmp_path / "w", False)
     assert again.config.transcribe.captions == tmp_path / "a.srt"
     assert again.config.mux == config.mux
-    assert again.until is None
+    assert (again.until, again.library) == (None, "physics")
     assert read_record(tmp_path / "w" / "lecture", "fr") is None
 
 

@@ -18,6 +18,14 @@ def test_after_a_failed_stage_the_line_says_how_to_go_on(error: Exception) -> No
     assert line.startswith(("lipsync: out of memory;; close", "decoding talk.mp4 failed"))
 
 
+def test_what_nobody_foresaw_must_be_looked_at() -> None:
+    line = failure_line(TypeError("an unexpected\nkeyword"))
+    assert (
+        line
+        == "internal error: TypeError: an unexpected; keyword; run f2f translate with --debug to see where"
+    )
+
+
 @pytest.mark.parametrize("kind", [CaptionError, EngineUnavailableError])
 def test_what_can_be_known_before_has_its_own_remedy(kind: type[Exception]) -> None:
     assert failure_line(kind("no engine 'x'\nrun: pip install x")) == "no engine 'x'; run: pip install x"

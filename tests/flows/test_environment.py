@@ -1,4 +1,14 @@
-from flows.environment import CLIENT_SETTINGS, bypass_proxy, prepare_client, prepare_server
+import logging
+
+import pytest
+
+from flows.environment import (
+    CLIENT_SETTINGS,
+    bypass_proxy,
+    prepare_client,
+    prepare_server,
+    settle_server,
+)
 
 
 def test_nothing_is_sent_out_and_no_server_starts_by_itself() -> None:
@@ -22,6 +32,23 @@ def test_the_pages_of_a_server_find_its_port() -> None:
     assert environ["PREFECT_API_URL"] == "http://127.0.0.1:4281/api"
     assert environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
     assert "PREFECT_HOME" not in environ
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_told"),
+    [("Run is already in terminal state COMPLETED.", False), ("there is no such run", True)],
+)
+def test_a_run_that_ended_in_time_is_no_failure_of_the_server(reason: str, is_told: bool) -> None:
+    actions = logging.getLogger("prefect.server.events.actions")
+    record = actions.makeRecord(
+        actions.name, logging.WARNING, "actions.py", 1, "Action failed: %r", (reason,), None
+    )
+    filters = list(actions.filters)
+    try:
+        settle_server()
+        assert bool(actions.filter(record)) == is_told
+    finally:
+        actions.filters = filters
 
 
 def test_loopback_joins_the_hosts_without_proxy() -> None:

@@ -27,6 +27,7 @@ def test_parameters_are_json_and_describe_the_same_request(
         lipsync=False,
         force=True,
         until="translate",
+        library="physics",
     )
     parameters = parameters_of(request)
     assert json.loads(json.dumps(parameters)) == parameters
@@ -36,6 +37,7 @@ def test_parameters_are_json_and_describe_the_same_request(
     assert again.source == tmp_path / "lecture.mp4"
     assert again.output_dir == tmp_path / "out"
     assert again.until == "translate"
+    assert again.library == "physics"
     assert again.workdir == tmp_path / "work"
     assert again.config.transcribe.captions == tmp_path / "a.srt"
     assert again.config.model_copy(update={"transcribe": None}) == request.config.model_copy(

@@ -171,6 +171,7 @@ def test_a_lecture_s_own_settings_shape_its_request(options: LibraryOptions, tmp
         settings={"fit.max_tempo": 1.4}, language_settings={"hi": {"synthesize.voice": "hi+f2"}},
     )  # fmt: skip
     request = request_for(lecture, options, ("hi",))
+    assert request.library == options.root.name
     assert (request.config.fit.max_tempo, request.config.synthesize.voice) == (1.4, "hi+f2")
     assert request_for(lecture, options, ("es",)).config.synthesize.voice is None
     assert request.config.fit.late_s == options.config.fit.late_s
