@@ -146,7 +146,11 @@ def parse_url(url: str) -> tuple[str, str]:
         UsageError: it names no place in a store.
     """
     found = _URL.fullmatch(url)
-    parts = found[2].strip("/").split("/") if found else []
-    if found is None or not parts[0] or any(part in ("", ".", "..") for part in parts) or "::" in url:
+    parts = found[2].rstrip("/").split("/") if found else []
+    if found is None or any(part in ("", ".", "..") for part in parts) or "::" in url:
         raise UsageError(f"{url} is no place for a library; give one such as s3://bucket/lectures")
+    if found[1].lower() in ("file", "local"):
+        raise UsageError(
+            f"{url} is a folder here; give /{'/'.join(parts)}, and s3://bucket/lectures for a bucket"
+        )
     return found[1].lower(), "/".join(parts)

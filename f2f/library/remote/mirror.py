@@ -125,7 +125,7 @@ class Mirror:
             else:
                 _write(path, data, wanted[key].stamp_ns)
         for path in list(_files_below(folder)):
-            if path not in listed and (_is_book(path) or LIBRARY_FOLDER.name in path.parts):
+            if path not in listed and (_is_book(path) or path.is_relative_to(folder / LIBRARY_FOLDER.name)):
                 path.unlink(missing_ok=True)
 
     def fetch(self, path: Path) -> bool:

@@ -27,7 +27,7 @@ from f2f.library.remote.leases import LeaseObjects, check_exclusive
 from f2f.library.remote.mirror import Mirror, lay
 from f2f.library.remote.objects import StoreError
 from f2f.library.store import Store, is_url, stat_file
-from f2f.workspace import hash_file, write_bytes_atomically
+from f2f.workspace import hash_file
 from lipsync_core.errors import LipSyncError
 
 if TYPE_CHECKING:
@@ -225,18 +225,20 @@ class RemoteStore(Store):
             entry.name.removesuffix(".json"): entry
             for entry in objects.find(f"{out}/{LIBRARY_FOLDER.as_posix()}/{METRICS_FOLDER}")
         }
-        path = self.output_dir / METRICS_NAME
-        composed = objects.read(f"{out}/{METRICS_NAME}") or b""
-        known = {one.decode() for one in _MANIFEST.findall(composed)} & entries.keys()
+        path, known = self.output_dir / METRICS_NAME, set[str]()
+        if path.is_file():
+            if not self._mirror.fetch(path):
+                raise StoreError(f"{self.url_of(path)} was replaced while it was read; try again")
+            with path.open("rb") as lines:
+                for line in lines:
+                    known.update(one.decode() for one in _MANIFEST.findall(line))
+            known &= entries.keys()
         new = [
             data for _, data in objects.read_all(entries[one].key for one in entries.keys() - known) if data
         ]
-        # By time, which is what a line begins with.
-        text = composed + b"".join(line + b"\n" for line in sorted(new))
-        if text and (new or not path.is_file() or path.read_bytes() != text):
-            write_bytes_atomically(path, text)
-            if not new and (entry := objects.entry(f"{out}/{METRICS_NAME}")):
-                os.utime(path, ns=(entry.stamp_ns, entry.stamp_ns))
+        if new:
+            with path.open("ab") as file:
+                file.writelines(line + b"\n" for line in sorted(new))  # a line begins with its time
         for one in known:
             if time.time() - entries[one].stamp_ns / 1e9 > _DAY_S:
                 objects.remove(entries[one].key)

@@ -132,7 +132,8 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it(monkeypatch
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://", "s3:///x", "s3://b/../c", "s3://b//c", "zip://a::s3://b", "nosuch://bucket/x"]
+    "url",
+    ["s3://", "s3:///x", "s3://b/../c", "s3://b//c", "zip://a::s3://b", "nosuch://bucket/x", "file:///data"],
 )
 def test_urls_that_are_no_place_are_refused(url: str) -> None:
     assert is_url(url)
