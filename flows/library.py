@@ -101,7 +101,7 @@ def translate_library(  # noqa: PLR0913 - one parameter per field of the form
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the next tick goes on")
     except (F2FError, OSError) as error:
-        return Failed(message=one_line(error), data=error)
+        return Failed(message=disk_words(error) or one_line(error), data=error)
 
 
 @flow(name="translate-lecture", flow_run_name=_lecture_name, persist_result=False)
@@ -139,7 +139,7 @@ def translate_lecture(  # noqa: PLR0913 - one parameter per field of the form
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the next tick goes on")
     except (F2FError, OSError) as error:
-        return Failed(message=one_line(error), data=error)
+        return Failed(message=disk_words(error) or one_line(error), data=error)
     summary = Summary()
     for row in rows:
         summary.add(row)

@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,23 @@ def test_a_tick_on_what_is_no_library_says_so_in_one_line(options: LibraryOption
     ended = tick(options, library=str(options.root / "nowhere"))
     assert ended.type.value == "FAILED"
     assert "nowhere is not a folder" in ended.message and "\n" not in ended.message
+
+
+@pytest.mark.parametrize("flow", ["tick", "lecture"])
+def test_a_disk_that_cannot_be_written_is_one_line_with_the_remedy(
+    options: LibraryOptions, monkeypatch: pytest.MonkeyPatch, flow: str
+) -> None:
+    name = add_lecture(options, "a.mp4").name
+    lease = str(options.output_dir / "lease")
+
+    def take(*args: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", lease)
+
+    monkeypatch.setattr(type(options.store), "take_lease", take)
+    parameters = {"lecture": name, **dict(LibraryParameters.of(options))}
+    ended = tick(options) if flow == "tick" else library.translate_lecture.fn(**parameters)
+    assert ended.type.value == "FAILED"
+    assert ended.message.startswith(f"{lease}: the disk can only be read; choose other folders")
 
 
 def test_a_lecture_that_is_done_or_held_is_left_alone(options: LibraryOptions) -> None:
