@@ -90,9 +90,8 @@ def test_the_flows_are_called_what_the_automation_watches() -> None:
     from flows.library import translate_lecture, translate_library
     from flows.translate_video import translate_video
 
-    assert {each.name for each in (translate_video, translate_lecture, translate_library)} == set(
-        crashes.FLOWS
-    )
+    ours = {each.name for each in (translate_video, translate_lecture, translate_library)}
+    assert ours <= set(crashes.FLOWS)
 
 
 def test_what_was_under_way_when_the_server_died_is_watched_anew(monkeypatch: pytest.MonkeyPatch) -> None:
