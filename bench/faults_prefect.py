@@ -126,7 +126,7 @@ def wait_for_the_end(setup: Setup, library: Library) -> list[str]:
 
     def is_done(name: str) -> bool:
         status = read_status(library.workspace(name))
-        return status is not None and all(one.state == "done" for one in status.languages.values())
+        return status is not None and {one.state for one in status.languages.values()} == {"done"}
 
     if not wait_until(lambda: all(map(is_done, library.names))):
         problems += [f"{name} is not done" for name in library.names if not is_done(name)]
