@@ -100,7 +100,8 @@ def torment(library: Library, times: int, chance: random.Random) -> list[str]:
     """Kill ``times`` times, bring the library to its end, print what was seen and return what is wrong."""
     started_s = time.monotonic()
     kills: Counter[tuple[str, str]] = Counter()
-    with Watch(library).watching() as watch:
+    watch = Watch(library)
+    with watch.watching():
         while kills.total() < times:
             if not library.untouched():
                 library.add()

@@ -86,7 +86,37 @@ class Library:
         return problems
 
 
-class Watch:
+class Looker:
+    """Looks again and again in a thread.
+
+    Args:
+        every_s: pause between two looks.
+    """
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Look all the time inside, and once at the end."""
+        self._thread.start()
+        yield
+        self._stop.set()
+        self._thread.join()
+        self.look()
+
+    def look(self) -> None:
+        """Look at what is new."""
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every_s):
+            self.look()
+
+
+class Watch(Looker):
     """Looks at each file under a final name when it changes: to the last byte it must be f2f's.
 
     Attributes:
@@ -95,23 +125,9 @@ class Watch:
     """
 
     def __init__(self, library: Library) -> None:
+        super().__init__(0.02)
         self.n_looks, self.broken = 0, list[str]()
         self._library, self._seen = library, dict[Path, tuple[int, int, int]]()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[Watch]:
-        """Look all the time inside."""
-        self._thread.start()
-        yield self
-        self._stop.set()
-        self._thread.join()
-        self.look()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.02):
-            self.look()
 
     def look(self) -> None:
         """Look at what is new."""

@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from faults_library import ANY_MOMENT, STAGES, Library, Watch, choose, show_kills
+from faults_library import ANY_MOMENT, STAGES, Library, Looker, Watch, choose, show_kills
 from faults_setups import WAIT_S, Setup, Work, is_alive, wait_until
 from prefect_setup import TICKS
 
@@ -28,22 +26,12 @@ MAX_CHILD_KILLS = 2  # of one lecture: with a third failure it would be quaranti
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
-class Eyes:
+class Eyes(Looker):
     """Sees in the workspaces which stage is under way, and how often each was done."""
 
     def __init__(self, library: Library) -> None:
+        super().__init__(0.1)
         self._library, self._seen = library, set[tuple[str, str, int, int]]()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[Eyes]:
-        """Count all the time inside."""
-        self._thread.start()
-        yield self
-        self._stop.set()
-        self._thread.join()
-        self._count()
 
     def under_way(self, place: str) -> list[Work]:
         """Return what is under way: a stage, or any."""
@@ -58,11 +46,8 @@ class Eyes:
                         found.append(Work(name, holder.pid if holder else None, int(pid)))
         return found
 
-    def _run(self) -> None:
-        while not self._stop.wait(0.1):
-            self._count()
-
-    def _count(self) -> None:
+    def look(self) -> None:
+        """Count the results that are new."""
         for name in list(self._library.names):
             for path in self._library.workspace(name).glob("*/*/result.json"):
                 with contextlib.suppress(OSError):
