@@ -79,7 +79,7 @@ def serve_library(
         check_cron(timetable.cron)
     with _a_server(address, say) as ui_url:
         what = ", ".join(options.targets) or str(lecture_list)
-        say(f"{options.root} → {what}: new and changed lectures {_when(served)}")
+        say(f"{options.store.url_of(options.root) or options.root} → {what}: new and changed lectures {_when(served)}")
         say(f"Watch at {ui_url} – Ctrl-C ends this; the same command takes the schedule up again.")
         asyncio.run(_run(served))
     say("Schedule stopped.")
@@ -220,11 +220,12 @@ async def _deploy(runner: Runner, served: _Served) -> UUID:
     from flows.library import translate_library
 
     options = served.options
+    place = options.store.url_of(options.root) or options.root.absolute()
     deployment = await translate_library.ato_deployment(
         library_key(options),
         schedule=_schedule(served),
         parameters=LibraryParameters.of(options, served.lecture_list).model_dump(mode="json"),
-        description=f"Looks for new and changed lectures in {options.root.absolute()} {_when(served)}.",
+        description=f"Looks for new and changed lectures in {place} {_when(served)}.",
         tags=["f2f", Path(options.root).resolve().name],
         entrypoint_type=EntrypointType.MODULE_PATH,
         triggers=[look_again_trigger(library_key(options))],

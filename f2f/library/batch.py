@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from f2f.library.lecture import Lecture, Refused
 from f2f.library.planning import utc_now
 from f2f.library.processing import LOOK_AGAIN_S, BatchRun, process_lecture
+from f2f.library.store import StoreError
 from f2f.library.summary import Row, Summary
 
 MAX_WAIT_S = 900.0
@@ -27,12 +30,13 @@ def run_batch(
     """
     for notice in run.options.store.notices:
         run.listener.note(notice)
+    away = Counter[str]()
     left: list[tuple[Lecture, float]] = []  # with the time to look again, by a clock that nobody sets
     for found in lectures:
         if isinstance(found, Refused):
             _tell(run, summary, [Row(found.name, "", "refused", reason=found.reason)])
         else:
-            left += _go_through(run, summary, found)
+            left += _go_through(run, summary, found, away)
     # What was given up was tried again once; that is enough.
     run = replace(run, options=replace(run.options, retry_quarantined=False))
     if left:
@@ -47,11 +51,17 @@ def run_batch(
                 return
             time.sleep(min(wait_s, LOOK_AGAIN_S))
         for lecture in ready:
-            left += _go_through(run, summary, lecture)
+            left += _go_through(run, summary, lecture, away)
 
 
-def _go_through(run: BatchRun, summary: Summary, lecture: Lecture) -> list[tuple[Lecture, float]]:
-    """Bring one lecture up to date; return it with the time at which to look again, if there is one."""
+def _go_through(
+    run: BatchRun, summary: Summary, lecture: Lecture, away: Counter[str]
+) -> list[tuple[Lecture, float]]:
+    """Bring one lecture up to date; return it with the time at which to look again, if there is one.
+
+    A store that went away says nothing of the lecture, and could not keep that anyway: ``away`` counts, by
+    lecture, how often it did.
+    """
     try:
         rows, due = process_lecture(lecture, run)
     except Exception as error:  # noqa: BLE001 - one bad lecture must not stop the rest
@@ -59,6 +69,10 @@ def _go_through(run: BatchRun, summary: Summary, lecture: Lecture) -> list[tuple
 
         reason = run.options.store.words("; ".join(line for line in explain(error)[0] if line != RESUME))
         rows, due = [Row(lecture.name, target, "failed", reason=reason) for target in lecture.targets], None
+        if isinstance(error, StoreError):
+            away[lecture.name] += 1
+            if away[lecture.name] < run.options.max_attempts:
+                due = utc_now() + timedelta(seconds=run.options.wait_s(away[lecture.name]))
     _tell(run, summary, rows)
     return [] if due is None else [(lecture, time.monotonic() + (due - utc_now()).total_seconds())]
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from f2f.errors import UsageError
+from f2f.errors import F2FError, UsageError
 from f2f.library.lease import TTL_S, Holder, Lease, read_holder, take_lease
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from lipsync_core.media import MediaInfo
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+
+
+class StoreError(F2FError, OSError):
+    """The store does not do what was asked of it; another time it may."""
 
 
 class Desk:

@@ -15,9 +15,9 @@ from f2f.library.lecture import LIBRARY_FOLDER, LibraryOptions, request_for
 from f2f.library.metrics import LATEST_NAME
 from f2f.library.planning import Plan, config_files
 from f2f.library.remote.mirror import BOOKS, Mirror
-from f2f.library.remote.objects import Objects, StoreError
+from f2f.library.remote.objects import Objects
 from f2f.library.remote.parcels import SUFFIX, find_results, pack, unpack
-from f2f.library.store import Desk
+from f2f.library.store import Desk, StoreError
 from f2f.library.thumbnails import has_picture, refresh_thumbnail, thumbnail_path
 from f2f.outputs import LEDGER_NAME, read_ledger
 from f2f.request import OUTPUT_SUFFIXES

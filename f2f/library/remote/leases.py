@@ -7,7 +7,8 @@ import uuid
 
 from f2f.errors import UsageError
 from f2f.library.lease_folder import LeaseFolder, name_of, number_of
-from f2f.library.remote.objects import Objects, StoreError
+from f2f.library.remote.objects import Objects
+from f2f.library.store import StoreError
 
 
 class LeaseObjects(LeaseFolder):

@@ -17,7 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from f2f.errors import EngineUnavailableError, F2FError, UsageError
+from f2f.errors import EngineUnavailableError, UsageError
+from f2f.library.store import StoreError
 
 INSTALL = 'pip install ".[remote]"'
 N_AT_ONCE = 16
@@ -25,10 +26,6 @@ _N_AHEAD = 64 * N_AT_ONCE
 _STAMPS = ("LastModified", "last_modified", "mtime", "updated", "created")
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
-
-
-class StoreError(F2FError, OSError):
-    """The store does not do what was asked of it; another time it may."""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ from f2f.library.planning import Plan
 from f2f.library.remote.desk import METRICS_FOLDER, RemoteDesk
 from f2f.library.remote.leases import LeaseObjects, check_exclusive
 from f2f.library.remote.mirror import Mirror, lay
-from f2f.library.remote.objects import StoreError
-from f2f.library.store import Store, is_url, stat_file
+from f2f.library.store import Store, StoreError, is_url, stat_file
 from f2f.workspace import hash_file
 from lipsync_core.errors import LipSyncError
 

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from f2f import cli
 from f2f.library.remote.objects import Objects
-from f2f.library.store import is_url
+from f2f.library.store import StoreError, is_url
 
 SUPPORT = Path(__file__).parents[3] / "support"
 CUE = "1\n00:00:00,200 --> 00:00:01,800\nGood morning\n"
@@ -159,21 +159,23 @@ def test_a_store_that_goes_away_loses_nothing_and_shows_no_half(
     memory: Bucket, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory.put("lec/a.mp4", "a film")
-    plain = Objects.upload
+    plain, times = Objects.upload, 2
 
     def upload(self: Objects, path: Path, key: str) -> Any:
-        if key.endswith("a.hi.json"):
-            raise OSError("writing a.hi.json: the store is gone")
+        nonlocal times
+        if key.endswith("a.hi.json") and times:
+            times -= 1
+            raise StoreError("writing a.hi.json: the store is gone")
         return plain(self, path, key)
 
-    with monkeypatch.context() as away:
-        away.setattr(Objects, "upload", upload)
-        code, states, said = batch(memory)
+    monkeypatch.setattr(Objects, "upload", upload)
+    code, states, said = batch(memory, "--attempts", "1")
     assert (code, states) == (4, {"a.mp4 hi": "failed"})
     assert "the store is gone" in said
     assert "out/.f2f/a/status.json" not in memory.names("out")
     worked(log)
-    code, states, said = batch(memory)
+    code, states, said = batch(memory, "--attempts", "2")  # away once more, and then back
+    assert times == 0
     assert (code, states) == (0, {"a.mp4 hi": "made"}), said
     assert not {"film a.mp4", "translate hi", "mux hi"} & worked(log).keys()
 

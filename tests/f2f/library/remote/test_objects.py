@@ -10,8 +10,8 @@ import pytest
 from object_store import Bucket
 
 from f2f.errors import EngineUnavailableError, UsageError
-from f2f.library.remote.objects import Objects, StoreError
-from f2f.library.store import is_url, parse_url
+from f2f.library.remote.objects import Objects
+from f2f.library.store import StoreError, is_url, parse_url
 
 AWKWARD = [
     "a b", "a#b", "a?b=1&c", "a%20b", "ünïcode 講義", "[x]*{y}", "a+b", "x::y", "tab\t", "q\"'<&>", "-dash",
