@@ -79,7 +79,8 @@ def serve_library(
         check_cron(timetable.cron)
     with _a_server(address, say) as ui_url:
         what = ", ".join(options.targets) or str(lecture_list)
-        say(f"{options.store.url_of(options.root) or options.root} → {what}: new and changed lectures {_when(served)}")
+        place = options.store.url_of(options.root) or options.root
+        say(f"{place} → {what}: new and changed lectures {_when(served)}")
         say(f"Watch at {ui_url} – Ctrl-C ends this; the same command takes the schedule up again.")
         asyncio.run(_run(served))
     say("Schedule stopped.")
