@@ -26,6 +26,7 @@ from lipsync_core.media import run_ffmpeg
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT_S = 900.0
+ASK_EVERY_S = 2  # workers; Prefect's own default is 10
 LECTURES, TICKS, VIDEOS = "translate-lecture", "translate-library", "translate-video"
 
 
@@ -60,12 +61,14 @@ class Server:
     def __init__(self, folder: Path, port: int, host: str = "127.0.0.1", *, auth: str | None = None) -> None:
         self.api_url = f"http://{host}:{port}/api"
         self._folder, self._port, self._host, self._auth = folder, port, host, auth
+        (folder / "tmp").mkdir(parents=True, exist_ok=True)
         self.environment = os.environ | {
             "PREFECT_HOME": str(folder / "home"),
             "F2F_HOME": str(folder / "f2f"),
+            "TMPDIR": str(folder / "tmp"),  # runs that are killed leave folders there
             "PREFECT_API_URL": self.api_url,
             "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
-            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "PREFECT_WORKER_QUERY_SECONDS": str(ASK_EVERY_S),
             "DO_NOT_TRACK": "1",
             "PYTHONPATH": str(ROOT),
         }

@@ -29,13 +29,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from library_watch import Watched, machine_s, processor_s, when
+from library_watch import STAGES, Watched, machine_s, processor_s, when
 from network_hosts import NetworkHost, enter_network
-from prefect_setup import TICKS, VIDEOS, wait_for
+from prefect_setup import ASK_EVERY_S, TICKS, VIDEOS, wait_for
 from two_hosts_setup import Setup, set_up, simulating
 
 PHASES = ("simulated", "real", "kill")
-ASK_EVERY_S = 2.0  # more would be work for the server
+LOOK_EVERY_S = 2.0  # more would be work for the server
 KILL_AFTER = 3  # lectures, and stages of one more
 
 
@@ -91,7 +91,7 @@ def show(folder: Path, stack: ExitStack, args: argparse.Namespace) -> list[str]:
             measured.append(one)
             problems += [f"{work}, {n_hosts} hosts: {each}" for each in wrong]
     if measured:
-        print_table(measured, args.lectures)
+        print_table(measured, args.lectures, args.stage_s)
     if "kill" in args.only:
         problems += [f"kill: {each}" for each in lose_a_host(setup)]
     return problems
@@ -107,7 +107,7 @@ def measure(setup: Setup, work: str, hosts: Sequence[NetworkHost]) -> tuple[Meas
         machine_before_s = machine_s()
         setup.server.tick()
         tick = setup.server.runs(TICKS, "COMPLETED")[-1]
-        wait_for(lambda: library.n_done() == n_lectures, every_s=ASK_EVERY_S)
+        wait_for(lambda: library.n_done() == n_lectures, every_s=LOOK_EVERY_S)
         busy = {name: processor_s(side) - before[name] for name, side in sides.items()}
         busy["others"] = machine_s() - machine_before_s - sum(busy.values())
     last = max(when(run["end_time"]) for run in library.lecture_runs("COMPLETED"))
@@ -128,10 +128,14 @@ def tick_again(setup: Setup, library: Watched) -> list[str]:
     return [f"another tick said {said!r}"]
 
 
-def print_table(measured: list[Measured], n_lectures: int) -> None:
-    """Print a line for each measurement."""
+def print_table(measured: list[Measured], n_lectures: int, stage_s: float) -> None:
+    """Print what was measured, a line for each, and how."""
     cores = len(os.sched_getaffinity(0))
-    print(f"\n{n_lectures} lectures; share of this machine's {cores} cores that was busy with what")
+    waits = f"each of {len(STAGES)} stages waits {stage_s:g} s and takes over a result, all else is real"
+    print(f"\n{n_lectures} lectures, workers ask every {ASK_EVERY_S} s. Simulated: {waits}.")
+    print(
+        f"Server (with PostgreSQL and ticks), hosts, others: what they took of this machine's {cores} cores."
+    )
     print(
         f"{'work':<10}{'hosts':>6}{'seconds':>9}{'lectures/h':>12}{'ratio':>7}   {'lectures by host':<20}"
         f"{'server':>7}{'hosts':>7}{'others':>8}"
@@ -166,7 +170,7 @@ def lose_a_host(setup: Setup) -> list[str]:
         killed = datetime.now(timezone.utc)
         n_stages = library.stages_done(doomed[0]).total()
         print(f"  {victim.name} dies; {library.n_done()} lectures are done, of {doomed[0]} {n_stages} stages")
-        wait_for(lambda: library.n_done() == len(library.names), every_s=ASK_EVERY_S)
+        wait_for(lambda: library.n_done() == len(library.names), every_s=LOOK_EVERY_S)
     crashed = library.lecture_runs("CRASHED")
     for run in (*crashed, *setup.server.runs(VIDEOS, "CRASHED")):
         print(f"  after {_after(killed, run['state']['timestamp'])} {run['name']!r} is marked as crashed")
