@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class _Section(BaseModel):
@@ -78,6 +79,12 @@ class FitConfig(_Section):
     """A still picture lasts at most so many times as long."""
 
 
+def _dask_address(value: str) -> str:
+    if not re.fullmatch(r"local:[1-9]\d{0,2}|(tcp|tls)://\S+:\d{1,5}", value):
+        raise ValueError("allowed are tcp://HOST:PORT, tls://HOST:PORT and local:N, such as local:2")
+    return value
+
+
 class LipsyncConfig(_Section):
     """How the lips are made to move."""
 
@@ -93,7 +100,7 @@ class LipsyncConfig(_Section):
     """Faces generated at once; None: 8 on a CPU, 32 elsewhere."""
     min_part_s: float = Field(default=60.0, ge=1, le=86400)
     """The lips are made in parts of this length or more, cut in silences; each that is done is kept."""
-    dask: str | None = Field(default=None, pattern=r"^(local:[1-9]\d{0,2}|(tcp|tls)://\S+:\d{1,5})$")
+    dask: Annotated[str, AfterValidator(_dask_address)] | None = None
     """Have the parts made by the workers of a Dask scheduler, or by that many processes of this machine."""
 
 

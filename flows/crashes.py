@@ -32,7 +32,7 @@ MESSAGE = (
     f"No sign of life for {SILENCE_S} s: process or machine is gone. Finished stages are kept; the next tick "
     "of its library goes on, or the same command"
 )
-FLOWS = ("translate-video", "translate-lecture", "translate-library")
+FLOWS = ("translate-video", "translate-lecture", "translate-library", "lipsync-parts")
 BEAT = "prefect.flow-run.heartbeat"
 WATCHED = "f2f.flow-run.watched"
 """Of a run that was under way when the server started, which may have died together with the server."""

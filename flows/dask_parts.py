@@ -10,6 +10,7 @@ import importlib.util
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,11 @@ from prefect import Flow, Task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.futures import as_completed
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY
 from prefect.states import Completed
 
 from f2f.errors import EngineUnavailableError, F2FError, StageError
+from flows.crashes import signs_of_life
 from flows.stage_tasks import one_line
 from lipsync_core.errors import LipSyncError
 
@@ -37,7 +40,7 @@ _made: ContextVar[Callable[[int], None]] = ContextVar("f2f_parts_made")
 
 
 class PartError(Exception):
-    """A part failed; holds one line. It travels between processes, which f2f's own errors do not."""
+    """A part failed; holds one line, which is all that has to travel between processes."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +142,12 @@ def _lipsync_parts(folder: str, parts: list[int], n_parts: int, scheduler: str) 
         n_parts: parts that there are.
         scheduler: where the workers are asked for.
     """
-    futures = {_task(number, n_parts).submit(folder, number - 1): number - 1 for number in parts}
-    for future in as_completed(list(futures)):
-        future.result()
-        _made.get()(futures[future])
+    beating = PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() is not None
+    with nullcontext() if beating else signs_of_life():
+        futures = {_task(number, n_parts).submit(folder, number - 1): number - 1 for number in parts}
+        for future in as_completed(list(futures)):
+            future.result()
+            _made.get()(futures[future])
     return Completed(message=f"{len(parts)} parts made")
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 from processes import Said, group_is_gone
 from synthetic import make_clip, make_talking_face
+
+from f2f.workspace import hash_file
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -44,7 +47,7 @@ class Server:
     def runs(self, source: Path) -> list[dict[str, Any]]:
         """Flow runs of one input, oldest first."""
         runs = self.ask("/flow_runs/filter", {"sort": "START_TIME_ASC"})
-        return [run for run in runs if run["parameters"]["source"] == str(source)]
+        return [run for run in runs if run["parameters"].get("source") == str(source)]
 
     def tasks(self, run: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Task runs by name, when all of them have ended: their states arrive by event, a little later."""
@@ -106,6 +109,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@contextmanager
+def ended(command: list[str], environment: dict[str, str]) -> Iterator[Said]:
+    """Run a process with all that it starts, and end them."""
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    said = Said(process)
+    try:
+        yield said
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        said.end(20)
 
 
 @pytest.fixture
@@ -204,6 +222,60 @@ def test_a_run_that_stops_is_completed_and_resume_goes_on(server: Server, tmp_pa
     assert states == {
         "probe": "Cached", "transcribe": "Cached", "translate → hi": "Cached", "synthesize → hi": "Completed",
     }  # fmt: skip
+
+
+def test_the_lips_of_one_video_are_made_by_two_workers(server: Server, tmp_path: Path) -> None:
+    source = make_talking_face(tmp_path / "lecture.mp4", 5.0)
+    for language, text in (("en", "Good day."), ("hi", "नमस्ते।")):
+        spans = (
+            "00:00:00,200 --> 00:00:00,700",
+            "00:00:02,200 --> 00:00:02,700",
+            "00:00:04,300 --> 00:00:04,800",
+        )
+        cues = [f"{number}\n{span}\n{text}\n" for number, span in enumerate(spans, 1)]
+        source.with_name(f"lecture.{language}.srt").write_text("\n".join(cues), encoding="utf-8")
+    words = [sys.executable, "-m", "f2f", "translate", str(source), "--to", "hi", "--profile", "embedded"]
+    words += ["--until", "lipsync", "--set", "lipsync.min_part_s=1"]
+
+    # Dask learns this machine's address from a datagram socket to a public one; nothing is sent by it.
+    environment = {key: value for key, value in server.environment.items() if key != "F2F_TEST_SOCKET_LOG"}
+
+    def patches(folder: str, *more: str) -> str:
+        done = subprocess.run(
+            [*words, "-o", str(tmp_path / folder), *more],
+            env=environment, capture_output=True, text=True, timeout=RUN_S, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "Finished in state" not in done.stderr, "over the progress display"
+        [file] = (tmp_path / folder).glob(".f2f/lecture/lipsync/*/patches.mkv")
+        assert not list((tmp_path / folder).glob(".f2f/lecture/lipsync_parts/hi"))
+        return hash_file(file)
+
+    port = free_port()
+    dask = [sys.executable, "-m", "dask"]
+    scheduler = [*dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    address = f"tcp://127.0.0.1:{port}"
+    worker = [
+        *dask,
+        "worker",
+        address,
+        "--host",
+        "127.0.0.1",
+        "--nworkers",
+        "2",
+        "--nthreads",
+        "1",
+        "--no-dashboard",
+    ]
+    with ended(scheduler, environment), ended(worker, environment) as workers:
+        workers.wait_for("Starting established connection")
+        split = patches("split", "--dask", address)
+    assert split == patches("single", "--runner", "inline")
+    [parts] = [run for run in server.ask("/flow_runs/filter") if run["name"] == "lips in 3 parts"]
+    assert (parts["state_type"], parts["parameters"]["scheduler"]) == ("COMPLETED", address)
+    tasks = server.tasks(parts)
+    assert set(tasks) == {f"lipsync part {number} of 3" for number in (1, 2, 3)}
+    assert {task["state_type"] for task in tasks.values()} == {"COMPLETED"}
 
 
 def test_what_passes_is_tried_again_and_long_stages_show_progress(
