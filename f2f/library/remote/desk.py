@@ -11,9 +11,10 @@ from pathlib import Path
 from f2f.console import Observers
 from f2f.errors import F2FError
 from f2f.library.child import LanguageResult
-from f2f.library.lecture import LIBRARY_FOLDER, LibraryOptions, request_for
+from f2f.library.lecture import LibraryOptions, request_for
 from f2f.library.metrics import LATEST_NAME
 from f2f.library.planning import Plan, config_files
+from f2f.library.remote.figures import add_figures
 from f2f.library.remote.mirror import BOOKS, Mirror
 from f2f.library.remote.objects import Objects
 from f2f.library.remote.parcels import SUFFIX, find_results, pack, unpack
@@ -25,7 +26,6 @@ from f2f.stage import Observer, SilentObserver
 from lipsync_core.media import VIDEO_SUFFIXES
 
 STAGES_FOLDER = ".f2f-stages"
-METRICS_FOLDER = "metrics"
 
 
 class RemoteDesk(Desk):
@@ -111,10 +111,7 @@ class RemoteDesk(Desk):
         newest = self._root / LATEST_NAME
         if result.manifest is not None and newest.is_file():
             figures = json.loads(newest.read_bytes())[result.target]["figures"]
-            line = json.dumps(figures, ensure_ascii=False, separators=(",", ":")).encode()
-            objects, key = self._mirror.where(self._options.output_dir)
-            name = f"{LIBRARY_FOLDER.as_posix()}/{METRICS_FOLDER}/{figures['manifest']}.json"
-            objects.write(f"{key}/{name}", line)
+            add_figures(self._mirror, self._options.output_dir, figures)
         for name in BOOKS:
             if (self._root / name).is_file():
                 self._mirror.upload(self._root / name)

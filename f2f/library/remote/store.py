@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import os
-import re
-import secrets
-import shutil
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from f2f.errors import UsageError
-from f2f.home import home_folder
 from f2f.library.lease import FOLDER_NAME as LEASE
 from f2f.library.lease import TTL_S, Holder, Lease, read_holder, read_holder_in, take_lease, take_lease_in
 from f2f.library.lecture import LIBRARY_FOLDER, LibraryOptions
 from f2f.library.metrics import METRICS_NAME
 from f2f.library.planning import Plan
-from f2f.library.remote.desk import METRICS_FOLDER, RemoteDesk
+from f2f.library.remote.desk import RemoteDesk
+from f2f.library.remote.figures import compose_figures
 from f2f.library.remote.leases import LeaseObjects, check_exclusive
 from f2f.library.remote.mirror import Mirror, lay
+from f2f.library.remote.scratch import scratch_folder
 from f2f.library.store import Store, StoreError, is_url, stat_file
 from f2f.workspace import hash_file
 from lipsync_core.errors import LipSyncError
@@ -32,17 +28,14 @@ from lipsync_core.errors import LipSyncError
 if TYPE_CHECKING:
     from lipsync_core.media import MediaInfo
 
-SCRATCH_FOLDER = "remote"
 _PAGES = ("index.html", "library.html", "library.prom", METRICS_NAME)
 _PAGES_PATIENCE_S = 60.0
 _POLL_S = 1.0
 _END_BYTES = 4 * 2**20  # of a video at both ends: there its length stands
-_DAY_S = 86400.0  # nobody takes longer than that to write what was read
 _VOICES_NOTICE = (
     "people keep their voices within a lecture, but not throughout the library: the file of its voices "
     "needs a folder that all machines see"
 )
-_MANIFEST = re.compile(rb'"manifest":"([0-9a-f]{64})"')
 
 
 class RemoteStore(Store):
@@ -63,7 +56,7 @@ class RemoteStore(Store):
     """
 
     def __init__(self, root: str, output_dir: str) -> None:
-        self._mirror = Mirror(_scratch_folder(self))
+        self._mirror = Mirror(scratch_folder(self))
         self.root, self.output_dir = (
             self._mirror.add(one) if is_url(one) else Path(one) for one in (root, output_dir)
         )
@@ -121,7 +114,7 @@ class RemoteStore(Store):
     def fetch_figures(self) -> None:
         """Bring ``library.jsonl`` up to date: what was composed before, and the lines added since."""
         if not self.has_videos:
-            self._compose_figures()
+            compose_figures(self._mirror, self.output_dir)
 
     def take_lease(self, workspace_root: Path, ttl_s: float = TTL_S) -> Lease | None:
         """Take a lease in the store."""
@@ -191,7 +184,7 @@ class RemoteStore(Store):
         with self._pages_lease():
             self.look()
             before = {path: stat_file(path) for path in self._page_files()}
-            self._compose_figures()
+            compose_figures(self._mirror, self.output_dir)
             write()
             for path in self._page_files():
                 if before.pop(path, None) != stat_file(path):
@@ -217,31 +210,6 @@ class RemoteStore(Store):
         with lease:
             yield
 
-    def _compose_figures(self) -> None:
-        """Write ``library.jsonl`` here; lines that the store's has had for a day are tidied away."""
-        objects, out = self._mirror.where(self.output_dir)
-        entries = {
-            entry.name.removesuffix(".json"): entry
-            for entry in objects.find(f"{out}/{LIBRARY_FOLDER.as_posix()}/{METRICS_FOLDER}")
-        }
-        path, known = self.output_dir / METRICS_NAME, set[str]()
-        if path.is_file():
-            if not self._mirror.fetch(path):
-                raise StoreError(f"{self.url_of(path)} was replaced while it was read; try again")
-            with path.open("rb") as lines:
-                for line in lines:
-                    known.update(one.decode() for one in _MANIFEST.findall(line))
-            known &= entries.keys()
-        new = [
-            data for _, data in objects.read_all(entries[one].key for one in entries.keys() - known) if data
-        ]
-        if new:
-            with path.open("ab") as file:
-                file.writelines(line + b"\n" for line in sorted(new))  # a line begins with its time
-        for one in known:
-            if time.time() - entries[one].stamp_ns / 1e9 > _DAY_S:
-                objects.remove(entries[one].key)
-
     def _list(self, folder: Path) -> bool:
         objects, key = self._mirror.where(folder)
         return bool(objects.ls(key))
@@ -258,27 +226,3 @@ def _is_inside(folder: Path, top: Path) -> bool:
 @functools.lru_cache(maxsize=64)
 def _hash_once(path: Path, size: int, mtime_ns: int) -> str:
     return hash_file(path) if size >= 0 else ""
-
-
-def _scratch_folder(owner: object) -> Path:
-    """Return a new folder that goes with its owner; those of processes that died are removed first."""
-    home = home_folder() / SCRATCH_FOLDER
-    home.mkdir(parents=True, exist_ok=True)
-    for lock in home.glob("*.lock"):
-        with suppress(OSError), lock.open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-            lock.unlink(missing_ok=True)
-    folder = home.resolve() / f"{os.getpid()}-{secrets.token_hex(4)}"
-    lock = folder.with_name(f"{folder.name}.lock")
-    kept = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fcntl.flock(kept, fcntl.LOCK_EX)
-    folder.mkdir()
-    weakref.finalize(owner, _leave_scratch, folder, lock, kept)
-    return folder
-
-
-def _leave_scratch(folder: Path, lock: Path, kept: int) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    lock.unlink(missing_ok=True)
-    os.close(kept)

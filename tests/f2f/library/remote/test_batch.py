@@ -155,6 +155,19 @@ def test_outputs_may_be_a_folder_and_a_glossary_counts_by_content(
     assert batch(memory, "--glossary", str(glossary), out=str(out))[1] == {"a.mp4 hi": "made"}
 
 
+def test_the_library_may_be_a_folder(memory: Bucket, log: Path, tmp_path: Path) -> None:
+    video = tmp_path / "lec" / "w" / "a.mp4"
+    video.parent.mkdir(parents=True)
+    video.write_text("a film")
+    for state in ("made", "unchanged"):
+        command = ["batch", str(tmp_path / "lec"), "--to", "hi", "-o", f"{memory.url}/out", "--json"]
+        done = CliRunner().invoke(cli.app, command)
+        rows = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "language"]
+        assert [row["state"] for row in rows] == [state], done.stderr
+    assert memory.get("out/w/a.hi.mp4") == "hello in hi crf 18"
+    assert [path for path in tmp_path.glob("lec/**/*") if path.is_file()] == [video]
+
+
 def test_a_store_that_goes_away_loses_nothing_and_shows_no_half(
     memory: Bucket, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
