@@ -11,8 +11,10 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from faults_library import ANY_MOMENT, STAGES, Library, Looker, Watch, choose, show_kills
 from faults_setups import WAIT_S, Setup, Work, is_alive, wait_until
@@ -129,14 +131,20 @@ def wait_for_the_end(setup: Setup, library: Library) -> list[str]:
         problems += unended()
     ended_at = now_text()
 
-    def last_words() -> list[str]:
-        ticks = [run for flow, run in setup.runs() if flow == TICKS and (run["start_time"] or "") > ended_at]
-        return [run["state"]["message"] for run in ticks if run["state_type"] in FINAL]
+    def said() -> list[str]:
+        return last_words([run for flow, run in setup.runs() if flow == TICKS], ended_at)
 
-    wait_until(lambda: bool(last_words()))
-    said = f"{len(library.names)} {'unchanged' if setup.through == 'schedule' else 'done'}"
-    problems += [] if last_words()[:1] == [said] else [f"a last tick said {last_words()[:1]}, not {said}"]
+    wait_until(lambda: bool(said()))
+    wanted = f"{len(library.names)} {'unchanged' if setup.through == 'schedule' else 'done'}"
+    problems += [] if said()[:1] == [wanted] else [f"a last tick said {said()[:1]}, not {wanted}"]
     return problems
+
+
+def last_words(ticks: Iterable[Mapping[str, Any]], since: str) -> list[str]:
+    """Return what the ticks said that began since then and had the library to themselves."""
+    began = [tick for tick in ticks if tick["state_type"] == "COMPLETED" and tick["start_time"] > since]
+    words = [str(tick["state"]["message"]) for tick in began]
+    return [one for one in words if not one.startswith("an earlier tick")]
 
 
 def now_text() -> str:

@@ -16,9 +16,13 @@ BENCH = Path(__file__).resolve().parents[2] / "bench"
 
 @pytest.fixture(scope="module")
 def faults() -> ModuleType:
+    return load("faults_library")
+
+
+def load(name: str) -> ModuleType:
     sys.path.insert(0, str(BENCH))
     try:
-        return importlib.import_module("faults_library")
+        return importlib.import_module(name)
     finally:
         sys.path.remove(str(BENCH))
 
@@ -67,3 +71,17 @@ def test_a_half_written_output_is_seen(faults: ModuleType, tmp_path: Path) -> No
     put(tmp_path / "week1/lecture1.es.srt", b"who")
     watch.look()
     assert (watch.n_looks, watch.broken) == (2, ["lecture1.es.srt (3 bytes)"])
+
+
+def test_only_a_tick_that_looked_through_the_library_has_the_last_word() -> None:
+    ticks = [
+        {"state_type": kind, "start_time": began, "state": {"message": said}}
+        for kind, began, said in (
+            ("COMPLETED", "2026-01-01T10:00", "1 made"),
+            ("CANCELLED", "2026-01-01T12:01", "missed; a later tick did its work"),
+            ("COMPLETED", "2026-01-01T12:02", "an earlier tick is still at work on here"),
+            ("RUNNING", "2026-01-01T12:03", None),
+            ("COMPLETED", "2026-01-01T12:04", "9 unchanged"),
+        )
+    ]
+    assert load("faults_prefect").last_words(ticks, "2026-01-01T12:00") == ["9 unchanged"]
