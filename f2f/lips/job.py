@@ -6,6 +6,8 @@ its patches. Parts are put in place whole, so that a run that was killed goes on
 
 from __future__ import annotations
 
+import platform
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -117,14 +119,12 @@ def plan_seeks(source: Path, fps: Fraction, spans: Iterable[tuple[int, int]]) ->
 
 def environment_of(device: str, weights_sha256: str) -> dict[str, str]:
     """Return what must be the same wherever parts of one job are made."""
-    import platform
-
     import torch
 
     found = {
         "f2f": package_version("f2f"),
         "weights": weights_sha256[:16],
-        "processor": f"{platform.machine()} with {torch.backends.cpu.get_cpu_capability()}",
+        "processor": f"{_processor()} with {torch.backends.cpu.get_cpu_capability()}",
         **{name: package_version(name) for name in ("torch", "numpy", "opencv-python", "imageio-ffmpeg")},
     }
     if device.startswith("cuda"):
@@ -132,6 +132,16 @@ def environment_of(device: str, weights_sha256: str) -> dict[str, str]:
     if device == "cpu":
         found["openvino"] = package_version("openvino")
     return found
+
+
+def _processor() -> str:
+    """Return what libraries choose their code by: the design of the processor, not its clock or cores."""
+    try:
+        listing = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.machine()
+    found = (re.search(rf"^{key}\s*: (.+)$", listing, re.M) for key in ("vendor_id", "cpu family", "model"))
+    return " ".join([platform.machine(), *(match[1].strip() for match in found if match)])
 
 
 def begin_job(folder: Path, draft: LipJob) -> LipJob | None:
