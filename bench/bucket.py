@@ -74,7 +74,8 @@ def show_death(objects: Objects, folder: Path) -> None:
     two = Machine(folder / "two")
     made = two.end()
     print(
-        f"the other made {', '.join(made)} after {time.monotonic() - began_s:.1f} s (the lease runs for 60)"
+        f"the other made {', '.join(made)} after {time.monotonic() - began_s:.1f} s; "
+        "on one host it is known at once who died"
     )
     print(f"  found: {', '.join(two.reused)}; worked: {', '.join(two.worked)}")
     if made != ["late.mp4"] or SPOKEN not in two.reused:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -9,11 +11,12 @@ import pytest
 from object_store import Bucket
 
 from f2f.config import Config
+from f2f.config_file import overlay_config
 from f2f.errors import F2FError
 from f2f.library.lecture import Lecture, LibraryOptions
 from f2f.library.listing import LectureList
 from f2f.library.options import build_library_options
-from f2f.library.planning import plan_lecture
+from f2f.library.planning import hash_settings, plan_lecture
 from f2f.library.remote.parcels import find_results, pack, unpack
 from f2f.library.scanning import find_lectures
 from f2f.stage import SilentObserver
@@ -71,6 +74,20 @@ def test_files_of_the_library_that_a_list_names_are_brought_too(
     plan = plan_lecture(lecture, options, NOW)
     with options.store.desk(plan, options):
         assert (options.root / "subs" / "better.srt").read_text() == CUE + "\n"
+
+
+def test_a_glossary_counts_by_its_content_for_each_machine_has_its_own(
+    options: LibraryOptions, tmp_path: Path
+) -> None:
+    glossary, lecture = tmp_path / "words.csv", the_lecture(options)
+    config = overlay_config(options.config, {"translate.glossary": glossary}, "test")
+    options = replace(options, config=config)
+    hashes = []
+    for text, stamp_s in (("film", 1), ("film", 2), ("film, too", 2)):
+        glossary.write_text(text, encoding="utf-8")
+        os.utime(glossary, (stamp_s, stamp_s))
+        hashes.append(hash_settings(lecture, options, "hi"))
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_a_video_that_was_replaced_since_it_was_listed_is_not_worked_on(
