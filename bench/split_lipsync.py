@@ -88,7 +88,8 @@ def on_two_workers(
     ):
         wait_until(lambda: all(_has_joined(folder / name) for name in ("one.log", "two.log")))
         killer = [lambda: os.killpg(one.pid, signal.SIGKILL)] if kill else []
-        return translate(server, lecture, part_s, "split", [], "--dask", address, after_a_part=killer)
+        # Pinned as the other run is: with more cores x264 encodes otherwise.
+        return translate(server, lecture, part_s, "split", pinned(0), "--dask", address, after_a_part=killer)
 
 
 def translate(
