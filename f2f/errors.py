@@ -6,6 +6,7 @@
     │   ├── CaptionError          exit 2   a caption file cannot be used
     │   └── PreflightError        exit 2/3 everything that is wrong before work starts, one line each
     ├── EngineUnavailableError    exit 3   an engine or its weights are missing
+    │   └── WorkersAwayError      exit 3   whoever is to do the work does not answer now
     └── StageError                exit 4   a stage failed; run the same command again to resume
 
 ``lipsync_core.errors.LipSyncError`` is a second root: a stage that meets one reports it as exit 4, the
@@ -47,6 +48,12 @@ class EngineUnavailableError(F2FError):
     """An engine, or the weights it needs, is not on this machine."""
 
     exit_code = EXIT_ENGINE_MISSING
+
+
+class WorkersAwayError(EngineUnavailableError):
+    """Whoever is to do the work does not answer now; the same request may do later."""
+
+    is_passing = True
 
 
 class PreflightError(UsageError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from f2f.checked import checked
-from f2f.errors import F2FError, StageError, UsageError
+from f2f.errors import F2FError, StageError, WorkersAwayError
 from f2f.options import resume_command
 from f2f.outputs import publish
 from f2f.record import write_record
@@ -49,12 +49,12 @@ def translate_video(
 
     Raises:
         PreflightError: something is wrong that can be known before the work; nothing was done.
-        UsageError: workers are to make the lips, and nobody here speaks with them; nothing was done.
+        WorkersAwayError: workers are to make the lips, and nobody here speaks with them; nothing was done.
         F2FError: a stage failed; what is finished is kept.
     """
     observer = observer or SilentObserver()
     if request.config.lipsync.dask is not None and map_parts is None:
-        raise UsageError(
+        raise WorkersAwayError(
             f"lipsync.dask {request.config.lipsync.dask} needs a Prefect server, which shows the parts: "
             "start f2f ui, or leave --dask out"
         )

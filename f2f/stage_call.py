@@ -81,6 +81,7 @@ class StageCall(Generic[R]):
             for notice in found.notices:
                 self.observer.notice(notice)
             self.observer.stage_finished(self.stage, 0.0, reused=True)
+            self._remove_parts()  # of a run that was killed when it had stored this
             return found
         needs = Needs(self.stage, self.inputs.get("config", {}), self.device, self.description)
         if self.map_parts is not None and self.map_parts.is_elsewhere:
@@ -106,7 +107,7 @@ class StageCall(Generic[R]):
                 )  # fmt: skip
             except OSError as error:
                 raise self._failure(error) from error
-            shutil.rmtree(self._parts_folder.parent, ignore_errors=True)  # they are in the result now
+            self._remove_parts()  # they are in the result now
         if self.map_parts is None:
             keep_demand(needs.demand_key(self.limits), memory.peak_mib)
         self.observer.stage_finished(self.stage, seconds, reused=False)
@@ -121,6 +122,9 @@ class StageCall(Generic[R]):
             parts_folder=self._parts_folder,
             map_parts=self.map_parts,
         )
+
+    def _remove_parts(self) -> None:
+        shutil.rmtree(self._parts_folder.parent, ignore_errors=True)
 
     @property
     def _parts_folder(self) -> Path:

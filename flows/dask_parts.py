@@ -24,7 +24,7 @@ from prefect.futures import as_completed
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY
 from prefect.states import Completed
 
-from f2f.errors import EngineUnavailableError, F2FError, StageError
+from f2f.errors import EngineUnavailableError, F2FError, StageError, WorkersAwayError
 from flows.crashes import signs_of_life
 from flows.stage_tasks import one_line
 from lipsync_core.errors import LipSyncError
@@ -62,7 +62,8 @@ class DaskParts:
         """See that there is somebody to do the work.
 
         Raises:
-            EngineUnavailableError: a package is missing, or no scheduler answers, or it has no workers.
+            EngineUnavailableError: a package is missing.
+            WorkersAwayError: no scheduler answers, or it has no workers.
         """
         missing = [name for name in ("prefect_dask", "distributed") if importlib.util.find_spec(name) is None]
         if missing:
@@ -77,7 +78,7 @@ class DaskParts:
 
         Raises:
             StageError: a part failed.
-            EngineUnavailableError: no scheduler answers.
+            WorkersAwayError: no scheduler answers, or it has no workers.
         """
         self.check()
         flow = Flow(
@@ -112,6 +113,8 @@ class DaskParts:
                     "threads_per_worker": 1,
                     "host": "127.0.0.1",
                     "dashboard_address": None,
+                    # By default each gets its share of the memory by cores, and is ended where it takes more.
+                    "memory_limit": 0,
                     # Nothing may be written over the progress display.
                     "silence_logs": logging.CRITICAL,
                     "env": {"PREFECT_LOGGING_LEVEL": "CRITICAL"},
@@ -179,22 +182,22 @@ def _ask_scheduler(address: str) -> None:
     """See that a scheduler answers and has workers.
 
     Raises:
-        EngineUnavailableError: not so.
+        WorkersAwayError: not so.
     """
     from distributed import Client
 
     try:
         with cast(Any, Client)(address, timeout=CONNECT_S, set_as_default=False) as client:
             workers = client.scheduler_info(n_workers=-1)["workers"]
-    except (OSError, ValueError, ImportError) as error:
-        raise EngineUnavailableError(
+    except (OSError, ValueError, ImportError, TypeError) as error:  # TypeError: tls:// without its settings
+        raise WorkersAwayError(
             f"no Dask scheduler answers at {address} ({one_line(error)}): start one with dask scheduler "
             f"--host {urlsplit(address).hostname}"
         ) from error
     if not workers:
-        raise EngineUnavailableError(
+        raise WorkersAwayError(
             f"the Dask scheduler at {address} has no workers: start some with dask worker {address} "
-            "--nthreads 1"
+            "--nthreads 1 --memory-limit 0"
         )
 
 

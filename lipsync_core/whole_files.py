@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 def part_beside(path: Path) -> Path:
-    """Return the hidden place beside ``path``, with its suffix, where this process prepares it."""
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    """Return a hidden place beside ``path``, with its suffix, that nobody else has."""
+    # A process id alone is not unique where several hosts share the folder.
+    return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
 
 
 @contextmanager

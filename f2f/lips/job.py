@@ -21,7 +21,7 @@ from f2f.errors import StageError
 from f2f.lips.parts import runs_of
 from f2f.lips.stretches import OpenStretch
 from f2f.results import LipRuntime, Result
-from f2f.workspace import write_atomically
+from f2f.workspace import hash_file, write_atomically
 
 JOB_NAME = "job.json"
 
@@ -85,6 +85,8 @@ class PartResult(Result):
     """Fingerprint of the frame before its first, as its maker decoded it; None where there is none."""
     last: str | None
     """Fingerprint of its last frame."""
+    files: dict[str, str]
+    """SHA-256 of each of its files, by which one that a power cut spoilt is known."""
 
 
 def spoken_runs(active: Sequence[bool]) -> tuple[tuple[int, int], ...]:
@@ -195,8 +197,25 @@ def patches_path(folder: Path, number: int) -> Path:
     return folder / f"part-{number + 1:04d}.mkv"
 
 
+def hash_patches(folder: Path, number: int) -> dict[str, str]:
+    """Return name and SHA-256 of the files that a part has for its patches."""
+    from lipsync_core.patches import table_path
+
+    path = patches_path(folder, number)
+    return {one.name: hash_file(one) for one in (path, table_path(path))}
+
+
+def is_whole(folder: Path, number: int) -> bool:
+    """Whether a part is done, and its files are as they were then."""
+    part = read_part(folder, number)
+    try:
+        return part is not None and part.files == (hash_patches(folder, number) if part.n_synced else {})
+    except FileNotFoundError:
+        return False
+
+
 def read_part(folder: Path, number: int) -> PartResult | None:
-    """Return a part that is done, None if it is not."""
+    """Return what is said of a part that is done, None if it is not."""
     try:
         text = patches_path(folder, number).with_suffix(".json").read_text(encoding="utf-8")
         return PartResult.model_validate_json(text)
@@ -205,5 +224,11 @@ def read_part(folder: Path, number: int) -> PartResult | None:
 
 
 def write_part(folder: Path, number: int, result: PartResult) -> None:
-    """Declare a part done; its patches must be in place."""
+    """Declare a part done; its patches must be in place.
+
+    Raises:
+        StageError: the work ended meanwhile, and its folder went.
+    """
+    if not (folder / JOB_NAME).is_file():
+        raise StageError("lipsync", f"{folder} is gone: the work on these lips has ended")
     write_atomically(patches_path(folder, number).with_suffix(".json"), result.model_dump_json())

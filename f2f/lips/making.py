@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from f2f.config import LipsyncConfig
 from f2f.engines.status import downloads_allowed
 from f2f.engines.weights import bring_weights, resolve_weights
-from f2f.lips.job import LipJob, PartResult, patches_path, write_part
+from f2f.lips.job import LipJob, PartResult, hash_patches, patches_path, write_part
 from f2f.lips.pictures import Pictures
 from f2f.lips.stretches import StretchCounter
 
@@ -106,7 +106,11 @@ class PartMaker:
         )
         n_synced = self._store(synced, patches_path(self._folder, number), counter)
         result = PartResult(
-            n_synced=n_synced, found=counter.found(), before=before, last=self._pictures.fingerprint()
+            n_synced=n_synced,
+            found=counter.found(),
+            before=before,
+            last=self._pictures.fingerprint(),
+            files=hash_patches(self._folder, number) if n_synced else {},
         )
         write_part(self._folder, number, result)
 

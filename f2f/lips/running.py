@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import pairwise
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f2f.errors import StageError
-from f2f.lips.job import LipJob, PartResult, begin_job, patches_path, read_part, write_job
+from f2f.lips.job import LipJob, PartResult, begin_job, is_whole, patches_path, read_part, write_job
 from f2f.lips.making import PartMaker, face_source, use_chosen_engine
 from f2f.lips.parts import MIN_SILENCE_S
 from f2f.lips.stretches import join_stretches
@@ -58,7 +59,7 @@ def make_parts(
     context: StageContext,
 ) -> None:
     """Make the parts that are missing: here, one after the other, or wherever the context has them made."""
-    missing = [number for number in range(len(job.parts)) if read_part(folder, number) is None]
+    missing = [number for number in range(len(job.parts)) if not is_whole(folder, number)]
     if context.map_parts is None:
 
         def behind(n_frames: int) -> None:
@@ -86,7 +87,7 @@ def join_parts(folder: Path, job: LipJob, engine: EngineInfo, context: StageCont
     from lipsync_core.patches import join_patches
 
     parts = [_whole_part(folder, number) for number in range(len(job.parts))]
-    _refuse_gaps(parts)
+    _refuse_gaps(folder, parts)
     files = [patches_path(folder, number) for number, part in enumerate(parts) if part.n_synced]
     if files:
         join_patches(files, context.folder / PATCHES_NAME, job.rate)
@@ -118,14 +119,15 @@ def _whole_part(folder: Path, number: int) -> PartResult:
     return part
 
 
-def _refuse_gaps(parts: Sequence[PartResult]) -> None:
-    """See that each part was decoded from where the one before it ended."""
+def _refuse_gaps(folder: Path, parts: Sequence[PartResult]) -> None:
+    """See that each part was decoded from where the one before it ended; else none of them is kept."""
     for number, (one, other) in enumerate(pairwise(parts), 2):
         if one.last != other.before:
+            shutil.rmtree(folder)
             raise StageError(
                 "lipsync",
                 f"part {number} of the lips does not begin where the one before it ends: the video decodes "
-                "differently from there; run again without --dask",
+                "differently from there; run again, without --dask",
             )
 
 

@@ -69,6 +69,16 @@ def test_a_language_chooses_when_its_turn_comes(tiny: TinyStages, tmp_path: Path
     assert order == ["translate", "translate hi", "translate", "translate es"]
 
 
+def test_parts_that_a_kill_left_behind_a_stored_result_go(tiny: TinyStages, tmp_path: Path) -> None:
+    request = request_for(tmp_path)
+    left = request.workspace_root / "lipsync_parts" / "hi" / "key" / "part-0001.mkv"
+    for _ in range(2):  # made, and found
+        left.parent.mkdir(parents=True)
+        left.touch()
+        translate_video(request)
+        assert not left.exists()
+
+
 def test_the_second_run_does_nothing(tiny: TinyStages, tmp_path: Path) -> None:
     translate_video(request_for(tmp_path))
     times = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from f2f import pipeline
-from f2f.errors import ConfigError, EngineUnavailableError, UsageError
+from f2f.errors import ConfigError, EngineUnavailableError, WorkersAwayError
 from f2f.options import build_config
 from f2f.request import Request
 from flows import dask_parts
@@ -26,9 +26,10 @@ def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch: pytest.Monkey
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
-        with pytest.raises(EngineUnavailableError) as error:
+        with pytest.raises(WorkersAwayError) as error:
             dask_parts.dask_parts(address)
     said = str(error.value)
+    assert error.value.is_passing, "a library must not give its lectures up for that"
     assert said.startswith(f"no Dask scheduler answers at {address} (") and "\n" not in said
     assert said.endswith("start one with dask scheduler --host 127.0.0.1")
 
@@ -41,7 +42,7 @@ def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_prefect_nobody_speaks_with_workers(tmp_path: Path) -> None:
     request = Request(tmp_path / "lecture.mp4", ("hi",), config=build_config(None, {"dask": "local:2"}))
-    with pytest.raises(UsageError, match=r"lipsync\.dask local:2 needs a Prefect server"):
+    with pytest.raises(WorkersAwayError, match=r"lipsync\.dask local:2 needs a Prefect server"):
         pipeline.translate_video(request)
 
 

@@ -164,7 +164,28 @@ def test_a_worker_that_is_not_alike_says_so(lecture: Path, weights: Path, tmp_pa
         run(lecture, weights, tmp_path, Elsewhere(make))
 
 
-def test_a_gap_between_parts_is_seen(lecture: Path, weights: Path, tmp_path: Path) -> None:
+def test_a_part_that_a_power_cut_spoilt_is_made_again(
+    lecture: Path, weights: Path, single: tuple[LipSyncResult, str], tmp_path: Path
+) -> None:
+    parts = tmp_path / "parts"
+
+    def spoil(folder: Path, numbers: Sequence[int]) -> None:
+        in_another_process(folder, numbers)
+        (folder / "part-0002.mkv").write_bytes((folder / "part-0002.mkv").read_bytes()[:-100])
+        (folder / "part-0003.jsonl").unlink()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(lecture, weights, tmp_path, Elsewhere(spoil), parts)
+    workers = Elsewhere(in_another_process)
+    result, patches, _ = run(lecture, weights, tmp_path, workers, parts)
+    assert workers.asked == [[1, 2]]
+    assert (result, patches) == single
+
+
+def test_a_gap_between_parts_is_seen_and_none_of_them_kept(
+    lecture: Path, weights: Path, single: tuple[LipSyncResult, str], tmp_path: Path
+) -> None:
     def make(folder: Path, numbers: Sequence[int]) -> None:
         for number in numbers:
             make_part_at(str(folder), number)
@@ -172,8 +193,11 @@ def test_a_gap_between_parts_is_seen(lecture: Path, weights: Path, tmp_path: Pat
         assert part is not None
         (folder / "part-0002.json").write_text(part.model_copy(update={"before": "x"}).model_dump_json())
 
+    parts = tmp_path / "parts"
     with pytest.raises(StageError, match="part 2 of the lips does not begin where the one before it ends"):
-        run(lecture, weights, tmp_path, Elsewhere(make))
+        run(lecture, weights, tmp_path, Elsewhere(make), parts)
+    result, patches, notices = run(lecture, weights, tmp_path, None, parts)
+    assert (result, patches) == single and notices == []
 
 
 def test_only_closed_groups_are_sought(lecture: Path, tmp_path: Path) -> None:
