@@ -16,6 +16,7 @@ from f2f.library.metrics import LATEST_NAME
 from f2f.library.planning import Plan, config_files
 from f2f.library.remote.figures import add_figures
 from f2f.library.remote.mirror import BOOKS, Mirror
+from f2f.library.remote.names import parts_below, why_no_name
 from f2f.library.remote.objects import Objects
 from f2f.library.remote.parcels import SUFFIX, find_results, pack, unpack
 from f2f.library.store import Desk, StoreError
@@ -120,11 +121,14 @@ class RemoteDesk(Desk):
         objects, key = self._stages_key()
         self._root.mkdir(parents=True, exist_ok=True)
         for entry in objects.find(key):
-            stage, _, name = entry.key.removeprefix(f"{key}/").rpartition("/")
-            folder = self._root / stage / name.removesuffix(SUFFIX)
-            if not stage or "/" in stage or not name.endswith(SUFFIX) or folder.exists():
+            parts = parts_below(entry.key, key)
+            if isinstance(parts, str) or len(parts) != 2 or not parts[1].endswith(SUFFIX):
                 continue
-            archive = self._mirror.folder / name
+            stage, name = parts[0], parts[1].removesuffix(SUFFIX)
+            folder = self._root / stage / name
+            if why_no_name(name) or folder.parent.is_file() or folder.exists():
+                continue
+            archive = self._mirror.folder / parts[1]
             folder.parent.mkdir(exist_ok=True)
             if objects.download(entry, archive) and unpack(archive, folder):
                 self._kept.add(folder)

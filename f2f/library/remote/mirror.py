@@ -15,6 +15,7 @@ from pathlib import Path
 from f2f.library.lease import FOLDER_NAME as LEASE
 from f2f.library.lecture import LIBRARY_FOLDER
 from f2f.library.metrics import LATEST_NAME
+from f2f.library.remote.names import IS_BOTH, sort_out, why_no_name
 from f2f.library.remote.objects import Entry, Objects
 from f2f.library.status import STATUS_NAME
 from f2f.library.store import parse_url
@@ -22,7 +23,6 @@ from f2f.outputs import LEDGER_NAME
 
 WORK = LIBRARY_FOLDER.parts[0]
 BOOKS = (LEDGER_NAME, LATEST_NAME, STATUS_NAME)
-_MAX_NAME_BYTES = 255
 _LEFT_BYTES = 4  # of a lease that nobody holds; what stands in it says nothing
 
 
@@ -110,8 +110,13 @@ class Mirror:
         """Lay out a folder ``.f2f``, or one workspace in it, and fetch the books that changed."""
         objects, key = self.where(folder)
         listed, wanted = set[Path](), dict[str, Entry]()
-        for entry in objects.find(key):
-            path = self.path(objects, entry.key)
+        entries = {entry.key: entry for entry in objects.find(key)}
+        unusable = self._unusable[folder] = {}
+        for name, reason in sort_out(entries, key):
+            if reason is not None:
+                unusable[name.removeprefix(f"{key}/")] = reason
+                continue
+            entry, path = entries[name], self.path(objects, name)
             listed.add(path)
             if not _is_same(path, entry):
                 if _is_book(path) and not (path.parent.name == LEASE and entry.size == _LEFT_BYTES):
@@ -152,10 +157,13 @@ class Mirror:
 
     def unusable(self, root: Path) -> Iterator[tuple[str, str]]:
         """Give names below a folder that can be no file here, and why."""
-        for folder, names in self._unusable.items():
-            if folder.is_relative_to(root):
-                for name, reason in names.items():
-                    yield f"{folder.relative_to(root).as_posix()}/{name}".removeprefix("./"), reason
+        found = {
+            f"{folder.relative_to(root).as_posix()}/{name}".removeprefix("./"): reason
+            for folder, names in self._unusable.items()
+            if folder.is_relative_to(root)
+            for name, reason in names.items()
+        }
+        yield from found.items()
 
 
 def lay(path: Path, entry: Entry) -> None:
@@ -202,12 +210,5 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _why_unusable(entry: Entry, folders: Collection[str]) -> str | None:
     """Return why an object can be no file here, None if it can."""
-    if entry.name in ("", ".", "..") or "\0" in entry.name:
-        return "its name can be none of a file; rename it"
-    if len(entry.name.encode("utf-8", "surrogateescape")) > _MAX_NAME_BYTES:
-        return f"its name is longer than {_MAX_NAME_BYTES} bytes; rename it"
-    if "?versionId=" in entry.name:
-        return "its name holds ?versionId=, by which stores tell versions; rename it"
-    if not entry.is_folder and entry.name in folders:
-        return "it is a file and a folder at once; rename one"
-    return None
+    is_both = not entry.is_folder and entry.name in folders
+    return why_no_name(entry.name) or (IS_BOTH if is_both else None)

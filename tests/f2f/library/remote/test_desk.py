@@ -136,3 +136,22 @@ def test_an_archive_puts_nothing_outside_its_folder(tmp_path: Path) -> None:
     pack(made, tmp_path / "made.tar")
     assert not unpack(tmp_path / "made.tar", tmp_path / "unpacked")
     assert not list(tmp_path.glob("*unpacked*"))
+
+
+def test_an_archive_whose_key_leads_elsewhere_is_not_unpacked(
+    options: LibraryOptions, memory: Bucket, tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "result.json").write_text("{}")
+    pack(made, tmp_path / "made.tar")
+    plan = plan_lecture(the_lecture(options), options, NOW)
+    root = plan.workspace_root
+    for name in ("../evil", "probe/..", "probe/.", "probe/", "./evil", "status.json/evil", "probe/good"):
+        memory.put(f"out/.f2f-stages/w/a/{name}.tar", (tmp_path / "made.tar").read_bytes())
+    root.mkdir(parents=True)
+    (root / "status.json").write_text("{}")
+    with options.store.desk(plan, options):
+        found = [path.parent for path in root.parents[2].rglob("result.json")]
+        assert found == [root / "probe" / "good"]
+        assert (root / "status.json").read_text() == "{}"

@@ -1,0 +1,59 @@
+"""The mirror: whatever keys a store holds, nothing outside its folder changes and no look ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from object_store import Bucket
+
+from f2f.library.remote.mirror import Mirror
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Mirror:
+    folder = tmp_path / "home" / "mirror"
+    folder.mkdir(parents=True)
+    return Mirror(folder)
+
+
+def look(mirror: Mirror, bucket: Bucket) -> tuple[Path, dict[str, str]]:
+    """Look at the library; return its folder, and what in it can be no file."""
+    top = mirror.add(bucket.url)
+    mirror.look_below([top], top)
+    return top, dict(mirror.unusable(top))
+
+
+def test_keys_that_lead_out_of_the_folder_of_books_touch_nothing(
+    memory: Bucket, mirror: Mirror, tmp_path: Path
+) -> None:
+    mine = tmp_path / "thesis.tex"
+    mine.write_text("years of work")
+    up = "../" * 5
+    memory.put(f".f2f/{up}thesis.tex", "anything")
+    memory.put(f".f2f/{up}status.json", "{}")
+    memory.put(".f2f/a/./status.json", "{}")
+    memory.put(".f2f/b/status.json", '{"good": 1}')
+    top, unusable = look(mirror, memory)
+    assert (top / f".f2f/{up}thesis.tex").resolve() == mine  # there it would have gone
+    assert mine.read_text() == "years of work"
+    assert [path.name for path in tmp_path.iterdir() if path != mine] == ["home"]
+    assert (top / ".f2f" / "b" / "status.json").read_text() == '{"good": 1}'
+    assert not (top / ".f2f" / "a").exists()
+    assert set(unusable) == {f".f2f/{up}thesis.tex", f".f2f/{up}status.json", ".f2f/a/./status.json"}
+
+
+def test_keys_of_books_that_no_disk_takes_do_not_end_the_look(memory: Bucket, mirror: Mirror) -> None:
+    memory.put(".f2f/a\0b/status.json", "{}")
+    memory.put(".f2f/" + "x" * 256 + "/status.json", "{}")
+    memory.put(".f2f/a/status.json", "a folder")
+    memory.put(".f2f/a", "a file and")
+    top, unusable = look(mirror, memory)
+    assert (top / ".f2f" / "a" / "status.json").read_text() == "a folder"
+    assert [reason.partition(";")[0] for _, reason in sorted(unusable.items())] == [
+        "it is a file and a folder at once",
+        "its name can be none of a file",
+        "its name is longer than 255 bytes",
+    ]
+    mirror.look_into_books(top / ".f2f" / "a")  # names of one workspace are not told twice
+    assert dict(mirror.unusable(top)) == unusable
