@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -97,9 +97,10 @@ class LibraryParameters(BaseModel):
         """Return one lecture by its name.
 
         Raises:
-            UsageError: the list does not name it.
+            UsageError: it can be none of the library, or the list does not name it.
         """
         if self.lecture_list is None:
+            _refuse_outside(name)
             source = options.root / name
             wanted = Lecture(source, name, options.targets)
             options.store.look_at(source, workspace_of(wanted, options))
@@ -109,6 +110,14 @@ class LibraryParameters(BaseModel):
             if found.name == name and isinstance(found, Lecture):
                 return found
         raise UsageError(f"{self.lecture_list} names no lecture {name} that can be translated")
+
+
+def _refuse_outside(name: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.name or ".." in path.parts or "\0" in name:
+        raise UsageError(
+            f"lecture {name!r} is none of the library; give its path relative to it, such as 'week 1/a.mp4'"
+        )
 
 
 def _place(options: LibraryOptions, folder: Path) -> str:

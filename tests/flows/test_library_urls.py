@@ -11,6 +11,7 @@ from object_store import Bucket
 from run_pool import Pool
 
 from f2f.config import Config
+from f2f.errors import UsageError
 from f2f.library.options import build_library_options
 from f2f.library.remote.objects import Objects
 from flows import library
@@ -63,3 +64,18 @@ def test_a_bucket_that_holds_nothing_ends_a_tick_in_one_line(bucket: Bucket) -> 
     ended = library.translate_library.fn(f"{bucket.url}/none", ["hi"])
     assert ended.type.value == "FAILED"
     assert "holds nothing" in ended.message and "\n" not in ended.message
+
+
+def test_a_lecture_outside_a_bucket_empties_no_folder_here(bucket: Bucket, tmp_path: Path) -> None:
+    mine = tmp_path / "mine" / "thesis.tex"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    options = build_library_options(f"{bucket.url}/physics", ["hi"], config=Config())
+    up = "../" * len(options.root.relative_to(tmp_path).parts)
+    given = dict(LibraryParameters.of(options))
+    for name in (f"{up}mine/a.mp4", str(tmp_path / "mine" / "a.mp4")):
+        with pytest.raises(UsageError, match="is none of the library"):
+            LibraryParameters(**given).lecture(name, options)
+        ended = library.translate_lecture.fn(name, **given)
+        assert f"lecture {name!r} is none of the library" in ended.message
+    assert mine.read_text() == "years of work"

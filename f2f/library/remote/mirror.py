@@ -12,13 +12,14 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+from f2f.errors import UsageError
 from f2f.library.lease import FOLDER_NAME as LEASE
 from f2f.library.lecture import LIBRARY_FOLDER
 from f2f.library.metrics import LATEST_NAME
 from f2f.library.remote.names import IS_BOTH, sort_out, why_no_name
 from f2f.library.remote.objects import Entry, Objects
 from f2f.library.status import STATUS_NAME
-from f2f.library.store import parse_url
+from f2f.library.store import StoreError, parse_url
 from f2f.outputs import LEDGER_NAME
 
 WORK = LIBRARY_FOLDER.parts[0]
@@ -45,6 +46,8 @@ class Mirror:
             F2FError: it cannot be used.
         """
         protocol, key = parse_url(url)
+        for reason in filter(None, map(why_no_name, key.split("/"))):
+            raise UsageError(f"{url!r} is no place for a library: {reason}")
         if protocol not in self._stores:
             self._stores[protocol] = Objects(protocol)
         path = self.folder / protocol / key
@@ -53,7 +56,7 @@ class Mirror:
 
     def holds(self, path: Path) -> bool:
         """Whether a path stands for something in a store."""
-        return path.is_relative_to(self.folder)
+        return path.is_relative_to(self.folder) and ".." not in path.parts
 
     def where(self, path: Path) -> tuple[Objects, str]:
         """Return store and key of what a path stands for."""
@@ -82,7 +85,13 @@ class Mirror:
                 self.look_into_books(folder / WORK)
 
     def look_in(self, folder: Path) -> tuple[list[Path], bool]:
-        """Lay out one folder; return the folders in it, and whether lectures were worked on there."""
+        """Lay out one folder; return the folders in it, and whether lectures were worked on there.
+
+        Raises:
+            StoreError: the store does not tell, or ``folder`` is none of the mirror's.
+        """
+        if not self.holds(folder) or not folder.resolve().is_relative_to(self.folder.resolve()):
+            raise StoreError(f"{folder} is no folder of the library; name lectures relative to it")
         objects, key = self.where(folder)
         entries = objects.ls(key)
         folders = {entry.name for entry in entries if entry.is_folder}

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from object_store import Bucket
 
+from f2f.errors import UsageError
 from f2f.library.remote.mirror import Mirror
+from f2f.library.store import StoreError
 
 
 @pytest.fixture
@@ -57,3 +59,28 @@ def test_keys_of_books_that_no_disk_takes_do_not_end_the_look(memory: Bucket, mi
     ]
     mirror.look_into_books(top / ".f2f" / "a")  # names of one workspace are not told twice
     assert dict(mirror.unusable(top)) == unusable
+
+
+def test_a_look_at_a_folder_outside_removes_nothing_there(
+    memory: Bucket, mirror: Mirror, tmp_path: Path
+) -> None:
+    memory.put("a.mp4", "a film")
+    top = mirror.add(memory.url)
+    mine = tmp_path / "mine" / "thesis.tex"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    (top / "link").symlink_to(mine.parent)
+    for folder in (mine.parent, top / ".." / ".." / ".." / ".." / "mine", top / "link"):
+        assert folder.resolve() == mine.parent
+        with pytest.raises(StoreError, match="is no folder of the library"):
+            mirror.look_in(folder)
+        assert mine.read_text() == "years of work"
+    assert not mirror.holds(top / "..")
+    assert mirror.holds(top / "..a")
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "a\0b"])
+def test_a_url_that_no_disk_can_stand_for_is_refused_in_one_line(mirror: Mirror, name: str) -> None:
+    with pytest.raises(UsageError, match="is no place for a library: its name ") as caught:
+        mirror.add(f"memory://bucket/{name}")
+    assert len(str(caught.value).splitlines()) == 1
