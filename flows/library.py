@@ -88,6 +88,7 @@ def translate_library(  # noqa: PLR0913 - one parameter per field of the form
         library=library, targets=targets, output_dir=output_dir, source_language=source_language,
         config=config, options=options, lecture_list=lecture_list,
     )  # fmt: skip
+    wanted = None
     try:
         wanted = parameters.as_options()
         lease = wanted.store.take_lease(wanted.folder / TICK_FOLDER)
@@ -101,7 +102,7 @@ def translate_library(  # noqa: PLR0913 - one parameter per field of the form
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the next tick goes on")
     except (F2FError, OSError) as error:
-        return Failed(message=disk_words(error) or one_line(error), data=error)
+        return _failed(error, wanted)
 
 
 @flow(name="translate-lecture", flow_run_name=_lecture_name, persist_result=False)
@@ -132,6 +133,7 @@ def translate_lecture(  # noqa: PLR0913 - one parameter per field of the form
         library=library, targets=targets, output_dir=output_dir, source_language=source_language,
         config=config, options=options, lecture_list=lecture_list,
     )  # fmt: skip
+    wanted = None
     try:
         wanted = parameters.as_options()
         found = parameters.lecture(lecture, wanted)
@@ -139,7 +141,7 @@ def translate_lecture(  # noqa: PLR0913 - one parameter per field of the form
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the next tick goes on")
     except (F2FError, OSError) as error:
-        return Failed(message=disk_words(error) or one_line(error), data=error)
+        return _failed(error, wanted)
     summary = Summary()
     for row in rows:
         summary.add(row)
@@ -201,8 +203,14 @@ class FlowListener:
             listed = self._parameters.lecture_list is not None
             write_pages(self._options, self._parameters.lectures(self._options) if listed else None)
         except OSError as error:
-            words = disk_words(error, self._options.output_dir) or error
-            logger.warning("the library's pages cannot be written: %s", words)
+            words = disk_words(error, self._options.output_dir) or str(error)
+            logger.warning("the library's pages cannot be written: %s", self._options.store.words(words))
+
+
+def _failed(error: Exception, options: LibraryOptions | None) -> State[Any]:
+    """Return how a run ends that could not do its work, with URLs where the library has them."""
+    words = disk_words(error) or one_line(error)
+    return Failed(message=options.store.words(words) if options else words, data=error)
 
 
 def _end_state(summary: Summary) -> State[Any]:

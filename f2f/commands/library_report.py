@@ -25,12 +25,16 @@ def report(
     """Draw the trends of a library into library.html, from library.jsonl and what became of each lecture."""
     with Session(json=json, debug=debug) as session:
         from f2f.errors import UsageError
-        from f2f.library.store import open_store
+        from f2f.library.store import StoreError, open_store
         from f2f.library.trends import TRENDS_NAME, write_trends
 
         store, root, output_dir = open_store(library, output)
         try:
             store.write_pages(lambda: write_trends(root, output_dir))
+        except StoreError:  # an OSError, too, which tells everything itself
+            raise
+        except UsageError as error:
+            raise UsageError(store.words(str(error))) from error
         except OSError as error:
             raise UsageError(
                 f"{error.filename or output_dir} cannot be read or written ({error.strerror}): give the "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from object_store import Bucket
@@ -13,6 +15,7 @@ from run_pool import Pool
 from f2f.config import Config
 from f2f.errors import UsageError
 from f2f.library.options import build_library_options
+from f2f.library.remote import RemoteStore
 from f2f.library.remote.objects import Objects
 from flows import library
 from flows.library_parameters import LibraryParameters, library_key
@@ -79,3 +82,16 @@ def test_a_lecture_outside_a_bucket_empties_no_folder_here(bucket: Bucket, tmp_p
         ended = library.translate_lecture.fn(name, **given)
         assert f"lecture {name!r} is none of the library" in ended.message
     assert mine.read_text() == "years of work"
+
+
+def test_a_flow_that_fails_names_urls(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = dict(LibraryParameters(library=f"{bucket.url}/physics", targets=["hi"]))
+
+    def take(store: RemoteStore, workspace_root: Path, *rest: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(workspace_root))
+
+    monkeypatch.setattr(RemoteStore, "take_lease", take)
+    ended = library.translate_lecture.fn("week 1/a.mp4", **given)
+    assert ended.message.startswith(f"{bucket.url}/physics/week 1/.f2f/a: the disk can only be read")
+    ended = library.translate_library.fn(**given)
+    assert ended.message.startswith(f"{bucket.url}/physics/.f2f/library/tick: the disk can only be read")

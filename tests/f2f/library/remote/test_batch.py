@@ -206,6 +206,27 @@ def test_what_cannot_be_done_there_is_said_in_one_line(
     assert is_url(memory.url)
 
 
+def test_a_report_says_what_is_wrong_by_urls_and_with_the_remedy(
+    memory: Bucket, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.put("lec/a.mp4", "a film")
+    command = ["report", f"{memory.url}/lec", "-o", f"{memory.url}/out"]
+    assert cli.run(command) == 2
+    shown = capsys.readouterr().err
+    assert f"{memory.url}/out/library.jsonl holds no figures: run f2f batch {memory.url}/lec --to" in shown
+
+    def find(self: Objects, folder: str) -> Any:
+        raise StoreError("listing: it does not answer; is the store up, and its address right?")
+
+    memory.put("out/.f2f/a/status.json", "{}")
+    monkeypatch.setattr(Objects, "find", find)
+    assert cli.run(command) != 0
+    shown = capsys.readouterr().err
+    assert "listing: it does not answer; is the store up, and its address right?" in shown
+    assert "cannot be read or written" not in shown
+    assert len(shown.splitlines()) == 1
+
+
 class Machine:
     """A batch in a process of its own, with a home of its own."""
 
