@@ -160,7 +160,7 @@ class RemoteStore(Store):
                 lay(path, entry)
 
     @contextmanager
-    def desk(self, plan: Plan, options: LibraryOptions) -> Iterator[RemoteDesk]:
+    def desk(self, plan: Plan, options: LibraryOptions, is_held: Callable[[], bool]) -> Iterator[RemoteDesk]:
         """Bring a lecture here for as long as it is worked on."""
         desk = RemoteDesk(self._mirror, plan, options)
         try:
@@ -175,21 +175,23 @@ class RemoteStore(Store):
         """Have the pages written from what is in the store now, and take there what changed.
 
         Raises:
-            StoreError: somebody else writes them, and does not come to an end.
+            StoreError: somebody else writes them, and does not come to an end, or has begun to meanwhile.
         """
         if self.has_videos:
             self.look()
             write()
             return
-        with self._pages_lease():
+        with self._pages_lease() as lease:
             self.look()
             before = {path: stat_file(path) for path in self._page_files()}
             compose_figures(self._mirror, self.output_dir)
             write()
             for path in self._page_files():
                 if before.pop(path, None) != stat_file(path):
+                    _check_held(lease)
                     self._mirror.upload(path)
             for gone in before:
+                _check_held(lease)
                 objects, key = self._mirror.where(gone)
                 objects.remove(key)
 
@@ -200,7 +202,7 @@ class RemoteStore(Store):
         yield from library.glob("thumbnails/*/[!.]*.jpg")
 
     @contextmanager
-    def _pages_lease(self) -> Iterator[None]:
+    def _pages_lease(self) -> Iterator[Lease]:
         folder = self.output_dir / LIBRARY_FOLDER / "pages-writer"
         deadline_s = time.monotonic() + _PAGES_PATIENCE_S
         while (lease := self.take_lease(folder)) is None:
@@ -208,7 +210,7 @@ class RemoteStore(Store):
                 raise StoreError("another machine has been writing them for a minute; the next batch does")
             time.sleep(_POLL_S)
         with lease:
-            yield
+            yield lease
 
     def _list(self, folder: Path) -> bool:
         objects, key = self._mirror.where(folder)
@@ -217,6 +219,16 @@ class RemoteStore(Store):
     def _leases(self, workspace_root: Path) -> LeaseObjects:
         objects, key = self._mirror.where(workspace_root)
         return LeaseObjects(objects, f"{key}/{LEASE}")
+
+
+def _check_held(lease: Lease) -> None:
+    """See that nobody else writes the pages now: theirs are newer.
+
+    Raises:
+        StoreError: somebody may.
+    """
+    if not lease.is_held():
+        raise StoreError("another machine may write them by now; they are up to date after the next batch")
 
 
 def _is_inside(folder: Path, top: Path) -> bool:
