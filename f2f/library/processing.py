@@ -94,7 +94,7 @@ def process_lecture(lecture: Lecture, run: BatchRun) -> tuple[list[Row], datetim
 
 
 def _work_at_desk(plan: Plan, run: BatchRun, lease: Lease) -> dict[str, LanguageResult]:
-    with run.options.store.desk(plan, run.options) as desk:
+    with run.options.store.desk(plan, run.options, lease.is_held) as desk:
         return _work(plan, run, lease, desk)
 
 

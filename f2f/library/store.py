@@ -37,10 +37,18 @@ class Desk:
         return observer
 
     def publish(self, result: LanguageResult) -> None:
-        """Put the outputs of a language where everybody sees them."""
+        """Put the outputs of a language where everybody sees them.
+
+        Raises:
+            LostError: the lease went to somebody else meanwhile.
+        """
 
     def keep_books(self, result: LanguageResult) -> None:
-        """Keep figures and status of a lecture after ``result``."""
+        """Keep figures and status of a lecture after ``result``.
+
+        Raises:
+            LostError: the lease went to somebody else meanwhile.
+        """
 
 
 class Store:
@@ -100,8 +108,10 @@ class Store:
 
         return probe_media(path)
 
-    def desk(self, plan: Plan, options: LibraryOptions) -> AbstractContextManager[Desk]:
-        """Make a lecture ready to be worked on; whoever asks holds its lease."""
+    def desk(
+        self, plan: Plan, options: LibraryOptions, is_held: Callable[[], bool]
+    ) -> AbstractContextManager[Desk]:
+        """Make a lecture ready to be worked on; whoever asks holds its lease, as ``is_held`` tells."""
         return nullcontext(Desk())
 
     def write_pages(self, write: Callable[[], object]) -> None:

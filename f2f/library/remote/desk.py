@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from f2f.console import Observers
 from f2f.errors import F2FError
-from f2f.library.child import LanguageResult
+from f2f.library.child import LanguageResult, LostError
 from f2f.library.lecture import LibraryOptions, request_for
 from f2f.library.metrics import LATEST_NAME
 from f2f.library.planning import Plan, config_files
@@ -36,10 +36,13 @@ class RemoteDesk(Desk):
         mirror: the folders that stand for the library.
         plan: of the lecture; its lease is held.
         options: of the library.
+        is_held: whether the lease still is; asked before anything goes to the store that counts there.
     """
 
-    def __init__(self, mirror: Mirror, plan: Plan, options: LibraryOptions) -> None:
-        self._mirror, self._plan, self._options = mirror, plan, options
+    def __init__(
+        self, mirror: Mirror, plan: Plan, options: LibraryOptions, is_held: Callable[[], bool]
+    ) -> None:
+        self._mirror, self._plan, self._options, self._is_held = mirror, plan, options, is_held
         self._root = plan.workspace_root
         self._outputs = self._root.parents[1]
         self._is_out_remote = mirror.holds(self._root)
@@ -95,15 +98,15 @@ class RemoteDesk(Desk):
         """Take the outputs of a language to the store, behind the ledger by which they are known as ours."""
         if not self._is_out_remote or result.manifest is None:
             return
-        self._mirror.upload(self._root / LEDGER_NAME)
+        self._upload(self._root / LEDGER_NAME)
         video, _, manifest, report = self._output_files(result.target)
         for path in (video, *([Path(result.subtitles)] if result.subtitles else []), report, manifest):
-            self._mirror.upload(path)
+            self._upload(path)
         picture = thumbnail_path(self._options.folder, self._plan.lecture.name)
         is_first = next(iter(self._plan.lecture.targets)) == result.target
         if is_first or not has_picture(picture):
             refresh_thumbnail(picture, video, manifest)
-            self._mirror.upload(picture)
+            self._upload(picture)
 
     def keep_books(self, result: LanguageResult) -> None:
         """Take figures and status to the store, the status last."""
@@ -112,10 +115,11 @@ class RemoteDesk(Desk):
         newest = self._root / LATEST_NAME
         if result.manifest is not None and newest.is_file():
             figures = json.loads(newest.read_bytes())[result.target]["figures"]
+            self._check_held()
             add_figures(self._mirror, self._options.output_dir, figures)
         for name in BOOKS:
             if (self._root / name).is_file():
-                self._mirror.upload(self._root / name)
+                self._upload(self._root / name)
 
     def _take_in_stages(self) -> None:
         objects, key = self._stages_key()
@@ -133,6 +137,14 @@ class RemoteDesk(Desk):
             if objects.download(entry, archive) and unpack(archive, folder):
                 self._kept.add(folder)
             archive.unlink(missing_ok=True)
+
+    def _upload(self, path: Path) -> None:
+        self._check_held()
+        self._mirror.upload(path)
+
+    def _check_held(self) -> None:
+        if not self._is_held():
+            raise LostError
 
     def _clear_own_videos(self) -> None:
         """Remove the shapes of earlier outputs that are ours: without content they would look edited."""

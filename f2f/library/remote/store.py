@@ -162,7 +162,7 @@ class RemoteStore(Store):
     @contextmanager
     def desk(self, plan: Plan, options: LibraryOptions, is_held: Callable[[], bool]) -> Iterator[RemoteDesk]:
         """Bring a lecture here for as long as it is worked on."""
-        desk = RemoteDesk(self._mirror, plan, options)
+        desk = RemoteDesk(self._mirror, plan, options, is_held)
         try:
             desk.take_in()
             yield desk

@@ -13,12 +13,14 @@ from object_store import Bucket
 from f2f.config import Config
 from f2f.config_file import overlay_config
 from f2f.errors import F2FError
+from f2f.library.child import LanguageResult, LostError
 from f2f.library.lecture import Lecture, LibraryOptions
 from f2f.library.listing import LectureList
 from f2f.library.options import build_library_options
 from f2f.library.planning import hash_settings, plan_lecture
 from f2f.library.remote.parcels import find_results, pack, unpack
 from f2f.library.scanning import find_lectures
+from f2f.request import OUTPUT_SUFFIXES
 from f2f.stage import SilentObserver
 from f2f.workspace import Workspace
 
@@ -40,6 +42,11 @@ def options(memory: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return options
 
 
+def held() -> bool:
+    """Of a lease that nobody takes away."""
+    return True
+
+
 def the_lecture(options: LibraryOptions) -> Lecture:
     [lecture] = find_lectures(options)
     assert isinstance(lecture, Lecture)
@@ -53,7 +60,7 @@ def test_only_sizes_and_stamps_are_here_until_it_is_worked_on(options: LibraryOp
     assert [name for name, _, _ in lecture.sidecars] == ["a.en.srt"]
     assert lecture.source.read_bytes() == bytes(6)
     plan = plan_lecture(lecture, options, NOW)
-    with options.store.desk(plan, options):
+    with options.store.desk(plan, options, held):
         assert (lecture.source.read_text(), captions.read_text()) == ("a film", CUE)
         assert lecture.source.with_name("ab.srt").read_bytes() == bytes(len(CUE))  # of another lecture
         assert plan_lecture(lecture, options, NOW) == plan  # it is the same, though it is whole now
@@ -72,7 +79,7 @@ def test_files_of_the_library_that_a_list_names_are_brought_too(
     [lecture] = LectureList(path, options)()
     assert isinstance(lecture, Lecture)
     plan = plan_lecture(lecture, options, NOW)
-    with options.store.desk(plan, options):
+    with options.store.desk(plan, options, held):
         assert (options.root / "subs" / "better.srt").read_text() == CUE + "\n"
 
 
@@ -97,7 +104,7 @@ def test_a_video_that_was_replaced_since_it_was_listed_is_not_worked_on(
     plan = plan_lecture(lecture, options, NOW)
     memory.put("lec/w/a.mp4", "another film")
     with pytest.raises(F2FError, match=r"w/a\.mp4 was replaced while it was read"):
-        options.store.desk(plan, options).__enter__()
+        options.store.desk(plan, options, held).__enter__()
     assert lecture.source.stat().st_size == len("another film")
 
 
@@ -107,7 +114,7 @@ def test_finished_stages_go_to_the_store_and_come_back_but_no_half(
     lecture = the_lecture(options)
     plan = plan_lecture(lecture, options, NOW)
     root = plan.workspace_root
-    with options.store.desk(plan, options) as desk:
+    with options.store.desk(plan, options, held) as desk:
         for name, files in {"done": ("result.json", "sound.wav"), ".half": ("sound.wav",)}.items():
             folder = root / "synthesize" / name / "below"
             folder.mkdir(parents=True)
@@ -120,7 +127,7 @@ def test_finished_stages_go_to_the_store_and_come_back_but_no_half(
     memory.put("out/.f2f-stages/w/a/fit/torn.tar", memory.objects.read_part(
         f"{memory.key}/out/.f2f-stages/w/a/synthesize/done.tar", 0, 700))  # fmt: skip
     memory.put("out/.f2f-stages/w/a/fit/../../x.tar", "nothing")
-    with options.store.desk(plan, options):
+    with options.store.desk(plan, options, held):
         [found] = find_results(root)
         assert found == root / "synthesize" / "done"
         assert (found / "below" / "more").read_text() == "more"
@@ -151,7 +158,32 @@ def test_an_archive_whose_key_leads_elsewhere_is_not_unpacked(
         memory.put(f"out/.f2f-stages/w/a/{name}.tar", (tmp_path / "made.tar").read_bytes())
     root.mkdir(parents=True)
     (root / "status.json").write_text("{}")
-    with options.store.desk(plan, options):
+    with options.store.desk(plan, options, held):
         found = [path.parent for path in root.parents[2].rglob("result.json")]
         assert found == [root / "probe" / "good"]
         assert (root / "status.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("n_held", range(8))
+def test_once_the_lease_is_lost_nothing_more_goes_to_the_store(
+    options: LibraryOptions, memory: Bucket, n_held: int
+) -> None:
+    plan = plan_lecture(the_lecture(options), options, NOW)
+    root, answers = plan.workspace_root, iter([True] * n_held)
+    with options.store.desk(plan, options, lambda: next(answers, False)) as desk:
+        for name in ("outputs.json", "metrics.json", "status.json"):
+            (root / name).write_text("{}")
+        for suffix in OUTPUT_SUFFIXES:
+            (root.parents[1] / f"a.hi{suffix}").write_text(suffix)
+        manifest = root.parents[1] / "a.hi.json"
+        done = LanguageResult("hi", 1.0, manifest=str(manifest), subtitles=str(manifest.with_suffix(".srt")))
+        before = memory.names("out")
+        if n_held < 5:
+            with pytest.raises(LostError):
+                desk.publish(done)
+        else:
+            answers = iter([True] * (n_held - 5))
+            with pytest.raises(LostError):
+                desk.keep_books(replace(done, manifest=None))
+        assert len(memory.names("out") - before) == n_held % 5
+        assert not any(name.endswith("status.json") for name in memory.names("out"))
