@@ -96,7 +96,7 @@ class Mirror:
         entries = objects.ls(key)
         folders = {entry.name for entry in entries if entry.is_folder}
         names, unusable = set[str](), dict[str, str]()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for entry in entries:
             reason = _why_unusable(entry, folders)
             if entry.name.startswith(".") and entry.name not in (".", ".."):
@@ -112,7 +112,7 @@ class Mirror:
             shutil.rmtree(gone) if gone.is_dir(follow_symlinks=False) else Path(gone).unlink()
         below = [folder / name for name in sorted(folders & names)]
         for one in below:
-            one.mkdir(exist_ok=True)
+            make_folder(one)
         return below, WORK in folders
 
     def look_into_books(self, folder: Path) -> None:
@@ -179,7 +179,7 @@ def lay(path: Path, entry: Entry) -> None:
     """Make a file without content that has size and stamp of an object; leave one that has them."""
     if _is_same(path, entry):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_way(path)
     temporary = _beside(path)
     with temporary.open("wb") as file:
         file.truncate(entry.size)
@@ -187,8 +187,25 @@ def lay(path: Path, entry: Entry) -> None:
     temporary.replace(path)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder of the mirror; what was a file in the store, and is a folder now, goes."""
+    for one in (path, *path.parents):
+        if one.is_dir():
+            break
+        if one.is_file():
+            one.unlink()
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def _make_way(path: Path) -> None:
+    """Let a file of the mirror have its place; what was a folder in the store, and is a file now, goes."""
+    make_folder(path.parent)
+    if path.is_dir():
+        shutil.rmtree(path)
+
+
 def _write(path: Path, data: bytes, stamp_ns: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_way(path)
     temporary = _beside(path)
     temporary.write_bytes(data)
     os.utime(temporary, ns=(stamp_ns, stamp_ns))

@@ -19,7 +19,7 @@ from f2f.library.planning import Plan
 from f2f.library.remote.desk import RemoteDesk
 from f2f.library.remote.figures import compose_figures
 from f2f.library.remote.leases import LeaseObjects, check_exclusive
-from f2f.library.remote.mirror import Mirror, lay
+from f2f.library.remote.mirror import Mirror, lay, make_folder
 from f2f.library.remote.scratch import scratch_folder
 from f2f.library.store import Store, StoreError, is_url, stat_file
 from f2f.workspace import hash_file
@@ -97,7 +97,7 @@ class RemoteStore(Store):
         tops = [one for one in dict.fromkeys(remote) if not any(_is_inside(one, top) for top in remote)]
         self._mirror.look_below(tops, self.output_dir)
         for one in remote:
-            one.mkdir(parents=True, exist_ok=True)
+            make_folder(one)
 
     def look_at(self, source: Path, workspace_root: Path) -> None:
         """Lay out what there is of one lecture now."""

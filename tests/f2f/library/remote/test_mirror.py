@@ -84,3 +84,19 @@ def test_a_url_that_no_disk_can_stand_for_is_refused_in_one_line(mirror: Mirror,
     with pytest.raises(UsageError, match="is no place for a library: its name ") as caught:
         mirror.add(f"memory://bucket/{name}")
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_file_that_became_a_folder_between_two_looks_and_back(memory: Bucket, mirror: Mirror) -> None:
+    as_files = {"w": "a film", ".f2f/a": "something", ".f2f/library": "something"}
+    as_folders = {"w/deep/a.mp4": "a film", ".f2f/a/status.json": "{}", ".f2f/library/x/y.html": "<p>"}
+    for names in (as_files, as_folders, as_files, as_folders):
+        for name in memory.names():
+            memory.remove(name)
+        for name, text in names.items():
+            memory.put(name, text)
+        top, unusable = look(mirror, memory)
+        here = {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
+        assert {name: path.stat().st_size for name, path in here.items()} == {
+            name: len(text) for name, text in names.items()
+        }
+        assert not unusable
