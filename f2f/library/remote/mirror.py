@@ -6,6 +6,7 @@ stamp but only holes inside; the books of lectures (status, figures, ledger, lea
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -24,6 +25,7 @@ from f2f.outputs import LEDGER_NAME
 
 WORK = LIBRARY_FOLDER.parts[0]
 BOOKS = (LEDGER_NAME, LATEST_NAME, STATUS_NAME)
+_TOO_LARGE = (errno.EFBIG, errno.EINVAL, errno.EOVERFLOW)
 _LEFT_BYTES = 4  # of a lease that nobody holds; what stands in it says nothing
 
 
@@ -104,9 +106,10 @@ class Mirror:
             if reason is not None:
                 unusable[entry.name] = reason
                 continue
+            if not entry.is_folder and not lay(folder / entry.name, entry):
+                unusable[entry.name] = _why_too_large(entry)
+                continue
             names.add(entry.name)
-            if not entry.is_folder:
-                lay(folder / entry.name, entry)
         self._unusable[folder] = unusable
         for gone in [one for one in os.scandir(folder) if one.name not in names and one.name[0] != "."]:
             shutil.rmtree(gone) if gone.is_dir(follow_symlinks=False) else Path(gone).unlink()
@@ -130,8 +133,8 @@ class Mirror:
             if not _is_same(path, entry):
                 if _is_book(path) and not (path.parent.name == LEASE and entry.size == _LEFT_BYTES):
                     wanted[entry.key] = entry
-                else:
-                    lay(path, entry)
+                elif not lay(path, entry):
+                    unusable[name.removeprefix(f"{key}/")] = _why_too_large(entry)
         for key, data in objects.read_all(wanted):
             path = self.path(objects, key)
             if data is None:
@@ -175,16 +178,28 @@ class Mirror:
         yield from found.items()
 
 
-def lay(path: Path, entry: Entry) -> None:
-    """Make a file without content that has size and stamp of an object; leave one that has them."""
+def lay(path: Path, entry: Entry) -> bool:
+    """Make a file without content that has size and stamp of an object; leave one that has them.
+
+    Returns:
+        False where no file can have that size on the disk here.
+    """
     if _is_same(path, entry):
-        return
+        return True
     _make_way(path)
     temporary = _beside(path)
-    with temporary.open("wb") as file:
-        file.truncate(entry.size)
-    os.utime(temporary, ns=(entry.stamp_ns, entry.stamp_ns))
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.truncate(entry.size)
+        os.utime(temporary, ns=(entry.stamp_ns, entry.stamp_ns))
+        temporary.replace(path)
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno not in _TOO_LARGE:
+            raise
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
 
 
 def make_folder(path: Path) -> None:
@@ -222,6 +237,13 @@ def _is_same(path: Path, entry: Entry) -> bool:
     except OSError:
         return False
     return (status.st_size, status.st_mtime_ns) == (entry.size, entry.stamp_ns)
+
+
+def _why_too_large(entry: Entry) -> str:
+    return (
+        f"its {entry.size} bytes are more than a file can have on the disk here; make it smaller, or set "
+        "F2F_HOME to a folder of a larger disk"
+    )
 
 
 def _is_book(path: Path) -> bool:

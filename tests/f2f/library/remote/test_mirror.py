@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from object_store import Bucket
 
 from f2f.errors import UsageError
 from f2f.library.remote.mirror import Mirror
+from f2f.library.remote.objects import Entry, Objects
 from f2f.library.store import StoreError
 
 
@@ -100,3 +103,27 @@ def test_a_file_that_became_a_folder_between_two_looks_and_back(memory: Bucket, 
             name: len(text) for name, text in names.items()
         }
         assert not unusable
+
+
+@pytest.mark.parametrize("size", [2**62, 2**70])
+def test_an_object_larger_than_files_can_be_is_told_and_the_rest_seen(
+    memory: Bucket, mirror: Mirror, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    for name in ("a.mp4", "b.mp4", ".f2f/a/sound.wav", ".f2f/b/status.json"):
+        memory.put(name, "a film")
+    top, unusable = look(mirror, memory)
+    assert not unusable
+    for ask in ("ls", "find"):
+        plain = getattr(Objects, ask)
+
+        def grown(self: Objects, folder: str, plain: Any = plain) -> list[Entry]:
+            found: list[Entry] = plain(self, folder)
+            return [replace(one, size=size) if one.name in ("a.mp4", "sound.wav") else one for one in found]
+
+        monkeypatch.setattr(Objects, ask, grown)
+    top, unusable = look(mirror, memory)
+    assert unusable.keys() == {"a.mp4", ".f2f/a/sound.wav"}
+    assert all(f"{size} bytes are more than" in reason for reason in unusable.values())
+    assert [path.name for path in top.iterdir() if path.is_file()] == ["b.mp4"]
+    assert (top / ".f2f" / "b" / "status.json").read_text() == "a film"
+    assert not list(top.rglob(".*.tmp"))
