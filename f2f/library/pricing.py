@@ -14,6 +14,7 @@ from f2f.library.index_rows import visible
 from f2f.library.lecture import Lecture, LibraryOptions, Refused
 from f2f.library.metrics import METRICS_NAME, read_metrics
 from f2f.library.planning import Plan, plan_lecture, utc_now
+from f2f.library.store import StoreError
 from f2f.preflight import estimate_bytes, existing_folder
 from f2f.report.plot import clock
 from f2f.stage_order import SHARED_STAGES
@@ -111,7 +112,7 @@ def price_library(options: LibraryOptions, lectures: Iterable[Lecture | Refused]
         if plan.targets:
             try:
                 info = options.store.probe(found.source)
-            except LipSyncError as error:
+            except (LipSyncError, StoreError) as error:
                 price.refused.append(Refused(found.name, str(error)))
                 continue
             _add(price, plan, info.duration_s, rates)

@@ -141,9 +141,11 @@ class RemoteStore(Store):
             return super().probe(path)
         objects, key = self._mirror.where(path)
         size, stamp_ns = stat_file(path)
+        if size < 0:
+            raise StoreError(f"{objects.url(key)} is gone; try again")
         try:
             with path.open("r+b") as file:
-                for start in {0, max(0, size - _END_BYTES)}:
+                for start in {0, max(0, size - _END_BYTES)} if size else ():
                     file.seek(start)
                     file.write(objects.read_part(key, start, min(size, start + _END_BYTES)))
             os.utime(path, ns=(stamp_ns, stamp_ns))

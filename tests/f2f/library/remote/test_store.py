@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from object_store import Bucket
+from synthetic import make_clip
 
+from f2f.library.lecture import Lecture, LibraryOptions
+from f2f.library.pricing import price_library
 from f2f.library.remote import RemoteStore
 from f2f.library.remote.leases import LeaseObjects
+from f2f.library.remote.objects import Objects
 from f2f.library.store import StoreError
 
 PAGES_LEASE = "out/.f2f/library/pages-writer/lease"
@@ -56,3 +60,35 @@ def test_pages_of_a_writer_who_was_replaced_go_nowhere(
     store.write_pages(writer(lambda: None))
     assert memory.get("out/index.html") == ("new index" if is_changed else "old")
     assert "out/.f2f/library/pages/2.html" not in memory.names("out")
+
+
+def test_what_cannot_be_read_is_refused_in_a_price_and_the_rest_counts(
+    memory: Bucket, store: RemoteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_clip(tmp_path / "good.mp4", 2, fps="8", size="64x48")
+    memory.put("lec/good.mp4", (tmp_path / "good.mp4").read_bytes())
+    memory.put("lec/empty.mp4", b"")
+    memory.put("lec/gone.mp4", "a film")
+    plain, asked = Objects.read_part, []
+
+    def read_part(self: Objects, key: str, start: int, end: int) -> bytes:
+        asked.append((key.rpartition("/")[2], start, end))
+        if key.endswith("a.mp4"):
+            raise StoreError(f"reading {self.url(key)}: these credentials may not do that")
+        return plain(self, key, start, end)
+
+    monkeypatch.setattr(Objects, "read_part", read_part)
+    store.look()
+    memory.remove("lec/gone.mp4")
+    (store.root / "gone.mp4").unlink()
+    options = LibraryOptions(store.root, store.output_dir, ("hi",), store=store)
+    names = ("a.mp4", "empty.mp4", "gone.mp4", "good.mp4")
+    price = price_library(options, [Lecture(store.root / name, name, ("hi",)) for name in names])
+    reasons = {one.name: one.reason for one in price.refused}
+    assert reasons.keys() == {"a.mp4", "empty.mp4", "gone.mp4"}
+    assert reasons["a.mp4"] == f"reading {memory.url}/lec/a.mp4: these credentials may not do that"
+    assert reasons["gone.mp4"] == f"{memory.url}/lec/gone.mp4 is gone; try again"
+    assert (price.n_lectures, round(price.video_s)) == (1, 2)
+    assert {name for name, start, end in asked if start < end} == {name for name, *_ in asked} == {
+        "a.mp4", "good.mp4",
+    }  # fmt: skip
