@@ -24,7 +24,7 @@ INSTALL = 'pip install ".[remote]"'
 N_AT_ONCE = 16
 _N_AHEAD = 64 * N_AT_ONCE
 _STAMPS = ("LastModified", "last_modified", "mtime", "updated", "created")
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
@@ -204,7 +204,7 @@ def _see(error: Exception, what: str) -> None:
 
 def _told(error: Exception, what: str) -> OSError:
     """Return what went wrong as one line with the remedy; what the disk here says stays as it is."""
-    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return error
     kind = type(error).__name__
     words = " ".join(str(error).split()) or kind

@@ -6,6 +6,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
+from f2f.library.remote.objects import DISK_ERRORS
 from f2f.workspace import RESULT_NAME
 
 SUFFIX = ".tar"
@@ -28,17 +29,25 @@ def pack(folder: Path, archive: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> bool:
-    """Put an archive's files into a new folder, whole or not at all; return whether that went well."""
+    """Put an archive's files into a new folder, whole or not at all; return whether that went well.
+
+    Raises:
+        OSError: the disk here cannot take them.
+    """
     temporary = folder.with_name(f".{folder.name}.unpacked.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive, "r:") as tar:  # none that is compressed: a few bytes could fill the disk
             tar.extractall(temporary, filter="data")  # nothing outside, no links out, no devices
         if not (temporary / RESULT_NAME).is_file():
             return False
         temporary.replace(folder)
-    except tarfile.TarError:
+    except (tarfile.TarError, ValueError):
         return False
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise
+        return False  # names that no disk takes, a file that is a folder, too
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return True

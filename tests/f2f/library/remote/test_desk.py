@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import importlib
 import os
+import tarfile
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from object_store import Bucket
@@ -187,3 +191,42 @@ def test_once_the_lease_is_lost_nothing_more_goes_to_the_store(
                 desk.keep_books(replace(done, manifest=None))
         assert len(memory.names("out") - before) == n_held % 5
         assert not any(name.endswith("status.json") for name in memory.names("out"))
+
+
+@pytest.mark.parametrize("way", ["gz", "bz2", "xz"])
+def test_a_compressed_archive_is_not_unpacked(tmp_path: Path, way: str) -> None:
+    made, archive = tmp_path / "made", tmp_path / "made.tar"
+    made.mkdir()
+    (made / "result.json").write_text("{}")
+    pack(made, archive)
+    data = importlib.import_module({"gz": "gzip", "xz": "lzma"}.get(way, way)).compress(archive.read_bytes())
+    for written in (data, data[: len(data) // 2]):
+        archive.write_bytes(written)
+        assert not unpack(archive, tmp_path / "unpacked")
+        assert [path.name for path in tmp_path.glob("*unpacked*")] == []
+
+
+@pytest.mark.parametrize("names", [["a\0b"], ["x" * 256], ["a", "a/b"]])
+def test_an_archive_with_names_that_no_disk_takes_is_as_none(tmp_path: Path, names: list[str]) -> None:
+    archive = tmp_path / "made.tar"
+    with tarfile.open(archive, "w") as tar:
+        for name in ("result.json", *names):
+            member = tarfile.TarInfo("plain")
+            member.pax_headers = {"path": name}
+            tar.addfile(member)
+    assert not unpack(archive, tmp_path / "unpacked")
+    assert [path.name for path in tmp_path.glob("*unpacked*")] == []
+
+
+def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "result.json").write_text("{}")
+    pack(made, tmp_path / "made.tar")
+
+    def extractall(*args: Any, **rest: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tarfile.TarFile, "extractall", extractall)
+    with pytest.raises(OSError, match="No space left"):
+        unpack(tmp_path / "made.tar", tmp_path / "unpacked")
