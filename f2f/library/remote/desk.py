@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from f2f.console import Observers
 from f2f.errors import F2FError
@@ -112,9 +113,7 @@ class RemoteDesk(Desk):
         """Take figures and status to the store, the status last."""
         if not self._is_out_remote:
             return
-        newest = self._root / LATEST_NAME
-        if result.manifest is not None and newest.is_file():
-            figures = json.loads(newest.read_bytes())[result.target]["figures"]
+        if result.manifest is not None and (figures := self._figures(result.target)):
             self._check_held()
             add_figures(self._mirror, self._options.output_dir, figures)
         for name in BOOKS:
@@ -137,6 +136,14 @@ class RemoteDesk(Desk):
             if objects.download(entry, archive) and unpack(archive, folder):
                 self._kept.add(folder)
             archive.unlink(missing_ok=True)
+
+    def _figures(self, target: str) -> dict[str, Any] | None:
+        """Return the figures of a language; None where they could not be kept, which a person was told."""
+        try:
+            figures: dict[str, Any] = json.loads((self._root / LATEST_NAME).read_bytes())[target]["figures"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+        return figures
 
     def _upload(self, path: Path) -> None:
         self._check_held()

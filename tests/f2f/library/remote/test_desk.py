@@ -230,3 +230,15 @@ def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tarfile.TarFile, "extractall", extractall)
     with pytest.raises(OSError, match="No space left"):
         unpack(tmp_path / "made.tar", tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize("newest", ['{"es": {"figures": {"manifest": "0"}}}', "{}", "[]", '{"hi'])
+def test_the_status_is_kept_even_where_the_figures_were_not(
+    options: LibraryOptions, memory: Bucket, newest: str
+) -> None:
+    plan = plan_lecture(the_lecture(options), options, NOW)
+    with options.store.desk(plan, options, held) as desk:
+        (plan.workspace_root / "metrics.json").write_text(newest)
+        (plan.workspace_root / "status.json").write_text("{}")
+        desk.keep_books(LanguageResult("hi", 1.0, manifest="a.hi.json"))
+    assert {"out/w/.f2f/a/status.json", "out/w/.f2f/a/metrics.json"} == memory.names("out")
