@@ -104,7 +104,7 @@ class Mirror:
             if entry.name.startswith(".") and entry.name not in (".", ".."):
                 continue
             if reason is not None:
-                unusable[entry.name] = reason
+                unusable[entry.name or "/"] = reason
                 continue
             if not entry.is_folder and not lay(folder / entry.name, entry):
                 unusable[entry.name] = _why_too_large(entry)

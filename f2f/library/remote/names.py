@@ -11,11 +11,13 @@ _MAX_NAME_BYTES = 255
 
 def why_no_name(name: str) -> str | None:
     """Return why a part of a key can be no file's or folder's name here, None if it can."""
+    if not name:
+        return "a part of its name is empty (two slashes in a row); rename it"
     try:
         n_bytes = len(os.fsencode(name))
     except UnicodeEncodeError:
         n_bytes = 0
-    if name in ("", ".", "..") or "/" in name or "\0" in name or n_bytes == 0:
+    if name in (".", "..") or "/" in name or "\0" in name or n_bytes == 0:
         return "its name can be none of a file; rename it"
     if n_bytes > _MAX_NAME_BYTES:
         return f"its name is longer than {_MAX_NAME_BYTES} bytes; rename it"

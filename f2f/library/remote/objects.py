@@ -33,7 +33,7 @@ class Entry:
     """Something in the store.
 
     Attributes:
-        key: where it lies, without a slash at either end.
+        key: where it lies, without a slash at either end; a folder whose name is empty has one.
         size: bytes.
         stamp_ns: when it was written, by the store's own clock; where the store has a mark for the content
             of an object (its ETag) this stands in place of the parts of a second.
@@ -167,9 +167,11 @@ class Objects:
             _see(error, f"listing {self.url(folder)}")
             return
         for facts in found:
-            entry = _entry(facts)
-            # Some programs mark a folder by an empty object of its name.
-            if entry.key != folder and not str(facts["name"]).endswith("/"):
+            entry, name = _entry(facts), str(facts["name"])
+            if entry.key == folder and name.endswith("/") and not any(facts.get(one) for one in _STAMPS):
+                yield Entry(f"{folder}/", is_folder=True)  # something lies behind two slashes in a row
+            # Some programs mark a folder by an empty object of its name, which has a stamp.
+            elif entry.key != folder and not name.endswith("/"):
                 yield entry
 
 

@@ -10,6 +10,7 @@ import pytest
 from object_store import Bucket
 
 from f2f.errors import EngineUnavailableError, UsageError
+from f2f.library.remote.mirror import Mirror
 from f2f.library.remote.objects import Objects
 from f2f.library.store import StoreError, is_url, parse_url
 
@@ -54,6 +55,17 @@ def test_what_is_not_there_is_nothing(s3: Bucket, tmp_path: Path) -> None:
     s3.put("marked/", b"")  # as consoles make folders
     s3.put("marked/one", b"1")
     assert [one.name for one in objects.ls(f"{top}/marked")] == ["one"]
+
+
+def test_two_slashes_in_a_row_are_seen_and_told_from_a_mark_of_a_folder(s3: Bucket, tmp_path: Path) -> None:
+    for name in ("w/", "w/a.mp4", "w//b.mp4", "marked/", "marked/c.mp4", "/d.mp4"):
+        s3.put(name, b"")
+    mirror = Mirror(tmp_path)
+    top = mirror.add(s3.url)
+    mirror.look_below([top], top)
+    assert {path.relative_to(top).as_posix() for path in top.rglob("*.mp4")} == {"w/a.mp4", "marked/c.mp4"}
+    reason = "a part of its name is empty (two slashes in a row); rename it"
+    assert dict(mirror.unusable(top)) == {"/": reason, "w//": reason}
 
 
 def test_an_object_is_created_once(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
