@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from f2f.library.planning import Plan, config_files
 from f2f.library.remote.figures import add_figures
 from f2f.library.remote.mirror import BOOKS, Mirror
 from f2f.library.remote.names import parts_below, why_no_name
-from f2f.library.remote.objects import Objects
+from f2f.library.remote.objects import Entry, Objects
 from f2f.library.remote.parcels import SUFFIX, find_results, pack, unpack
 from f2f.library.store import Desk, StoreError
 from f2f.library.thumbnails import has_picture, refresh_thumbnail, thumbnail_path
@@ -28,6 +29,7 @@ from f2f.stage import Observer, SilentObserver
 from lipsync_core.media import VIDEO_SUFFIXES
 
 STAGES_FOLDER = ".f2f-stages"
+_GENERATIONS = 2  # of results of each stage for each language; what is older hardly fits video and settings
 
 
 class RemoteDesk(Desk):
@@ -123,18 +125,27 @@ class RemoteDesk(Desk):
     def _take_in_stages(self) -> None:
         objects, key = self._stages_key()
         self._root.mkdir(parents=True, exist_ok=True)
+        by_stage = defaultdict[str, list[Entry]](list)
         for entry in objects.find(key):
             parts = parts_below(entry.key, key)
-            if isinstance(parts, str) or len(parts) != 2 or not parts[1].endswith(SUFFIX):
-                continue
-            stage, name = parts[0], parts[1].removesuffix(SUFFIX)
-            folder = self._root / stage / name
-            if why_no_name(name) or folder.parent.is_file() or folder.exists():
-                continue
-            archive = self._mirror.folder / parts[1]
-            folder.parent.mkdir(exist_ok=True)
+            if isinstance(parts, tuple) and len(parts) == 2 and parts[1].endswith(SUFFIX):
+                by_stage[parts[0]].append(entry)
+        known = self._plan.status.languages if self._plan.status else ()
+        n_wanted = _GENERATIONS * len({*self._plan.lecture.targets, *known})
+        for stage, entries in by_stage.items():
+            for entry in sorted(entries, key=lambda one: one.stamp_ns)[-n_wanted:]:
+                self._take_in_stage(objects, entry, stage)
+
+    def _take_in_stage(self, objects: Objects, entry: Entry, stage: str) -> None:
+        name = entry.name.removesuffix(SUFFIX)
+        folder, archive = self._root / stage / name, self._mirror.folder / entry.name
+        if why_no_name(name) or folder.parent.is_file() or folder.exists():
+            return
+        folder.parent.mkdir(exist_ok=True)
+        try:
             if objects.download(entry, archive) and unpack(archive, folder):
                 self._kept.add(folder)
+        finally:
             archive.unlink(missing_ok=True)
 
     def _figures(self, target: str) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import random
 import tarfile
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -22,6 +23,7 @@ from f2f.library.lecture import Lecture, LibraryOptions
 from f2f.library.listing import LectureList
 from f2f.library.options import build_library_options
 from f2f.library.planning import hash_settings, plan_lecture
+from f2f.library.remote.objects import Entry, Objects
 from f2f.library.remote.parcels import find_results, pack, unpack
 from f2f.library.scanning import find_lectures
 from f2f.request import OUTPUT_SUFFIXES
@@ -242,3 +244,33 @@ def test_the_status_is_kept_even_where_the_figures_were_not(
         (plan.workspace_root / "status.json").write_text("{}")
         desk.keep_books(LanguageResult("hi", 1.0, manifest="a.hi.json"))
     assert {"out/w/.f2f/a/status.json", "out/w/.f2f/a/metrics.json"} == memory.names("out")
+
+
+def test_of_results_that_were_kept_long_ago_none_is_brought(
+    options: LibraryOptions, memory: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, names = tmp_path / "made", [f"{number}" for number in range(9)]
+    made.mkdir()
+    (made / "result.json").write_text("{}")
+    pack(made, tmp_path / "made.tar")
+    order = random.Random(3).sample(names, 9)  # no order of names
+    for name in order:
+        memory.put(f"out/.f2f-stages/w/a/fit/{name}.tar", (tmp_path / "made.tar").read_bytes())
+    memory.put("out/.f2f-stages/w/a/probe/0.tar", (tmp_path / "made.tar").read_bytes())
+    plan = plan_lecture(the_lecture(options), options, NOW)
+    fetched, plain = [], Objects.download
+
+    def download(self: Objects, entry: Entry, path: Path) -> bool:
+        fetched.append(entry.key.rpartition("/w/a/")[2])
+        return plain(self, entry, path)
+
+    monkeypatch.setattr(Objects, "download", download)
+    for targets, count in ((("hi",), 2), (("hi", "es", "de"), 6)):
+        fetched.clear()
+        lecture = replace(plan.lecture, targets=targets)
+        with options.store.desk(replace(plan, lecture=lecture), options, held):
+            here = {path.name for path in (plan.workspace_root / "fit").iterdir()}
+            assert here == set(order[-count:])
+            assert {f"fit/{name}.tar" for name in here} | {"probe/0.tar"} == {
+                key for key in fetched if key.endswith(".tar")
+            }
