@@ -155,14 +155,15 @@ def _tick(parameters: LibraryParameters, options: LibraryOptions, deployment: st
         started = start_runs(parameters, options, PrefectRunPool(deployment))
         for reason in started.reasons:
             logger.warning("%s", reason)
-        listener.write_pages()
+        listener.write_pages(is_last=True)
         counts = (f"{count} {what}" for what, count in sorted(started.counts.items()))
         return Completed(message=", ".join(counts) or "no lecture found")
-    summary = Summary()
+    summary, is_through = Summary(), False
     try:
         run_batch(BatchRun(options, listener), parameters.lectures(options), summary)
+        is_through = True
     finally:
-        listener.write_pages()
+        listener.write_pages(is_last=is_through)
         shown_if_possible("lectures", partial(_publish, options, summary))
     return _end_state(summary)
 
@@ -197,11 +198,12 @@ class FlowListener:
         """Log what a person must know."""
         logger.warning("%s", text)
 
-    def write_pages(self) -> None:
+    def write_pages(self, *, is_last: bool = False) -> None:
         """Write index, trends and figures of the library; nothing ends because they cannot be."""
         try:
             listed = self._parameters.lecture_list is not None
-            write_pages(self._options, self._parameters.lectures(self._options) if listed else None)
+            found = self._parameters.lectures(self._options) if listed else None
+            write_pages(self._options, found, is_last=is_last)
         except OSError as error:
             words = disk_words(error, self._options.output_dir) or str(error)
             logger.warning("the library's pages cannot be written: %s", self._options.store.words(words))

@@ -123,10 +123,12 @@ def _run(session: Session, options: LibraryOptions, listed: Found | None, runner
     options.store.check()
     summary, listener = Summary(), _Listener(session, options, listed)
     lectures = find_lectures(options) if listed is None else listed()
+    is_through = False
     try:
         run_batch(BatchRun(options, listener, runner), lectures, summary)
+        is_through = True
     finally:
-        listener.write_pages()
+        listener.write_pages(is_last=is_through)  # who interrupts a batch does not want to wait
         table = [summary_table(summary)] if summary.rows else []
         code = summary.exit_code
         session.show("library", [*table, *summary_lines(summary)], counts=summary.counts, exit_code=code)
@@ -169,13 +171,14 @@ class _Listener:
         """Tell a person something."""
         self._session.note(text)
 
-    def write_pages(self) -> None:
+    def write_pages(self, *, is_last: bool = False) -> None:
         """Write index, trends and figures for Prometheus; a batch does not end because they cannot be."""
         from f2f.disk_errors import disk_words
         from f2f.library.pages import write_pages
 
         try:
-            write_pages(self._options, None if self._listed is None else self._listed())
+            found = None if self._listed is None else self._listed()
+            write_pages(self._options, found, is_last=is_last)
         except OSError as error:
             words = disk_words(error, self._options.output_dir) or error
             text = f"the library's pages cannot be written: {words}"

@@ -12,18 +12,21 @@ from f2f.library.openmetrics import write_openmetrics
 from f2f.library.trends import write_trends
 
 
-def write_pages(options: LibraryOptions, found: Iterable[Lecture | Refused] | None = None) -> None:
+def write_pages(
+    options: LibraryOptions, found: Iterable[Lecture | Refused] | None = None, *, is_last: bool = False
+) -> None:
     """Write ``index.html``, ``library.html`` and ``library.prom``.
 
     Args:
         options: of the library, as it is translated.
         found: its lectures in order of their names; None looks for them.
+        is_last: nobody here will write them again soon.
 
     Raises:
         UsageError: the library cannot be read.
         OSError: something cannot be written.
     """
-    options.store.write_pages(lambda: _write(options, found))
+    options.store.write_pages(lambda: _write(options, found), is_last=is_last)
 
 
 def _write(options: LibraryOptions, found: Iterable[Lecture | Refused] | None) -> None:

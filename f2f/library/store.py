@@ -114,8 +114,8 @@ class Store:
         """Make a lecture ready to be worked on; whoever asks holds its lease, as ``is_held`` tells."""
         return nullcontext(Desk())
 
-    def write_pages(self, write: Callable[[], object]) -> None:
-        """Have the pages of the library written."""
+    def write_pages(self, write: Callable[[], object], *, is_last: bool = False) -> None:
+        """Have the pages of the library written; ``is_last`` says that nobody here will again soon."""
         write()
 
 

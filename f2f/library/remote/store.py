@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lipsync_core.media import MediaInfo
 
 _PAGES = ("index.html", "library.html", "library.prom", METRICS_NAME)
-_PAGES_PATIENCE_S = 60.0
+_PATIENCE_S, _LAST_PATIENCE_S = 60.0, 900.0  # with others who write the pages
 _POLL_S = 1.0
 _END_BYTES = 4 * 2**20  # of a video at both ends: there its length stands
 _VOICES_NOTICE = (
@@ -173,8 +173,12 @@ class RemoteStore(Store):
             with suppress(StoreError):  # the next look shows
                 self.look_at(plan.lecture.source, plan.workspace_root)
 
-    def write_pages(self, write: Callable[[], object]) -> None:
+    def write_pages(self, write: Callable[[], object], *, is_last: bool = False) -> None:
         """Have the pages written from what is in the store now, and take there what changed.
+
+        Args:
+            write: writes them to the folders that stand for the library.
+            is_last: wait long for others who write them: what was done here may not be in theirs.
 
         Raises:
             StoreError: somebody else writes them, and does not come to an end, or has begun to meanwhile.
@@ -183,7 +187,7 @@ class RemoteStore(Store):
             self.look()
             write()
             return
-        with self._pages_lease() as lease:
+        with self._pages_lease(_LAST_PATIENCE_S if is_last else _PATIENCE_S) as lease:
             self.look()
             before = {path: stat_file(path) for path in self._page_files()}
             compose_figures(self._mirror, self.output_dir)
@@ -204,12 +208,14 @@ class RemoteStore(Store):
         yield from library.glob("thumbnails/*/[!.]*.jpg")
 
     @contextmanager
-    def _pages_lease(self) -> Iterator[Lease]:
+    def _pages_lease(self, patience_s: float) -> Iterator[Lease]:
         folder = self.output_dir / LIBRARY_FOLDER / "pages-writer"
-        deadline_s = time.monotonic() + _PAGES_PATIENCE_S
+        deadline_s = time.monotonic() + patience_s
         while (lease := self.take_lease(folder)) is None:
             if time.monotonic() > deadline_s:
-                raise StoreError("another machine has been writing them for a minute; the next batch does")
+                raise StoreError(
+                    f"other machines have been writing them for {patience_s:g} s; the next batch does"
+                )
             time.sleep(_POLL_S)
         with lease:
             yield lease

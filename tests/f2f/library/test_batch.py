@@ -123,7 +123,7 @@ def test_pages_that_cannot_be_written_are_said_once_with_the_remedy(
     film(library, "a.mp4")
     page = str(library / "index.html")
 
-    def write_pages(*args: Any) -> None:
+    def write_pages(*args: Any, **rest: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", page)
 
     monkeypatch.setattr("f2f.library.pages.write_pages", write_pages)

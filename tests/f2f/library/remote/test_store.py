@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from object_store import Bucket
 from synthetic import make_clip
 
+from f2f import cli
 from f2f.library.lecture import Lecture, LibraryOptions
 from f2f.library.pricing import price_library
 from f2f.library.remote import RemoteStore
+from f2f.library.remote import store as remote_store
 from f2f.library.remote.leases import LeaseObjects
 from f2f.library.remote.objects import Objects
 from f2f.library.store import StoreError
@@ -92,3 +95,46 @@ def test_what_cannot_be_read_is_refused_in_a_price_and_the_rest_counts(
     assert {name for name, start, end in asked if start < end} == {name for name, *_ in asked} == {
         "a.mp4", "good.mp4",
     }  # fmt: skip
+
+
+def test_the_last_pages_wait_for_another_writer_who_comes_to_an_end(
+    memory: Bucket, store: RemoteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, now_s, left_s = leases(memory), 0.0, 300.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+        if now_s >= left_s and folder.read(1) != b"left":
+            folder.write(1, b"left")
+
+    monkeypatch.setattr(remote_store, "time", SimpleNamespace(monotonic=lambda: now_s, sleep=sleep))
+    assert folder.create(1, b"{}")  # written just now by somebody on another machine
+    with pytest.raises(StoreError, match="other machines have been writing them for 60 s"):
+        store.write_pages(lambda: (store.output_dir / "index.html").write_text("early"))
+    assert now_s < 62
+    store.write_pages(lambda: (store.output_dir / "index.html").write_text("last"), is_last=True)
+    assert memory.get("out/index.html") == "last"
+    assert folder.create(folder.highest() + 1, b"{}")
+    left_s = now_s + 3000
+    with pytest.raises(StoreError, match="for 900 s"):
+        store.write_pages(lambda: None, is_last=True)
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_batch_waits_with_its_last_pages_unless_it_was_interrupted(
+    memory: Bucket, store: RemoteStore, monkeypatch: pytest.MonkeyPatch, *, is_interrupted: bool
+) -> None:
+    asked: list[bool] = []
+
+    def write_pages(self: RemoteStore, write: Callable[[], object], *, is_last: bool = False) -> None:
+        asked.append(is_last)
+
+    def run_batch(*args: object) -> None:
+        if is_interrupted:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RemoteStore, "write_pages", write_pages)
+    monkeypatch.setattr("f2f.library.batch.run_batch", run_batch)
+    code = cli.run(["batch", f"{memory.url}/lec", "--to", "hi", "-o", f"{memory.url}/out"])
+    assert (code, asked) == ((130, [False]) if is_interrupted else (0, [True]))
