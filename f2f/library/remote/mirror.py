@@ -6,9 +6,7 @@ stamp but only holes inside; the books of lectures (status, figures, ledger, lea
 
 from __future__ import annotations
 
-import errno
 import os
-import secrets
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from f2f.errors import UsageError
 from f2f.library.lease import FOLDER_NAME as LEASE
 from f2f.library.lecture import LIBRARY_FOLDER
 from f2f.library.metrics import LATEST_NAME
+from f2f.library.remote.laying import beside, is_same, lay, make_folder, why_too_large, write
 from f2f.library.remote.names import IS_BOTH, sort_out, why_no_name
 from f2f.library.remote.objects import Entry, Objects
 from f2f.library.status import STATUS_NAME
@@ -25,7 +24,6 @@ from f2f.outputs import LEDGER_NAME
 
 WORK = LIBRARY_FOLDER.parts[0]
 BOOKS = (LEDGER_NAME, LATEST_NAME, STATUS_NAME)
-_TOO_LARGE = (errno.EFBIG, errno.EINVAL, errno.EOVERFLOW)
 _LEFT_BYTES = 4  # of a lease that nobody holds; what stands in it says nothing
 
 
@@ -107,7 +105,7 @@ class Mirror:
                 unusable[entry.name or "/"] = reason
                 continue
             if not entry.is_folder and not lay(folder / entry.name, entry):
-                unusable[entry.name] = _why_too_large(entry)
+                unusable[entry.name] = why_too_large(entry)
                 continue
             names.add(entry.name)
         self._unusable[folder] = unusable
@@ -130,17 +128,17 @@ class Mirror:
                 continue
             entry, path = entries[name], self.path(objects, name)
             listed.add(path)
-            if not _is_same(path, entry):
+            if not is_same(path, entry):
                 if _is_book(path) and not (path.parent.name == LEASE and entry.size == _LEFT_BYTES):
                     wanted[entry.key] = entry
                 elif not lay(path, entry):
-                    unusable[name.removeprefix(f"{key}/")] = _why_too_large(entry)
+                    unusable[name.removeprefix(f"{key}/")] = why_too_large(entry)
         for key, data in objects.read_all(wanted):
             path = self.path(objects, key)
             if data is None:
                 path.unlink(missing_ok=True)
             else:
-                _write(path, data, wanted[key].stamp_ns)
+                write(path, data, wanted[key].stamp_ns)
         for path in list(_files_below(folder)):
             if path not in listed and (_is_book(path) or path.is_relative_to(folder / LIBRARY_FOLDER.name)):
                 path.unlink(missing_ok=True)
@@ -149,9 +147,9 @@ class Mirror:
         """Bring the content of a file that was laid out; return whether it still is what it was."""
         objects, key = self.where(path)
         entry = objects.entry(key)
-        if entry is None or not _is_same(path, entry):
+        if entry is None or not is_same(path, entry):
             return False
-        temporary = _beside(path)
+        temporary = beside(path)
         try:
             if not objects.download(entry, temporary):
                 return False
@@ -176,74 +174,6 @@ class Mirror:
             for name, reason in names.items()
         }
         yield from found.items()
-
-
-def lay(path: Path, entry: Entry) -> bool:
-    """Make a file without content that has size and stamp of an object; leave one that has them.
-
-    Returns:
-        False where no file can have that size on the disk here.
-    """
-    if _is_same(path, entry):
-        return True
-    _make_way(path)
-    temporary = _beside(path)
-    try:
-        with temporary.open("wb") as file:
-            file.truncate(entry.size)
-        os.utime(temporary, ns=(entry.stamp_ns, entry.stamp_ns))
-        temporary.replace(path)
-    except (OSError, OverflowError) as error:
-        if isinstance(error, OSError) and error.errno not in _TOO_LARGE:
-            raise
-        return False
-    finally:
-        temporary.unlink(missing_ok=True)
-    return True
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder of the mirror; what was a file in the store, and is a folder now, goes."""
-    for one in (path, *path.parents):
-        if one.is_dir():
-            break
-        if one.is_file():
-            one.unlink()
-    path.mkdir(parents=True, exist_ok=True)
-
-
-def _make_way(path: Path) -> None:
-    """Let a file of the mirror have its place; what was a folder in the store, and is a file now, goes."""
-    make_folder(path.parent)
-    if path.is_dir():
-        shutil.rmtree(path)
-
-
-def _write(path: Path, data: bytes, stamp_ns: int) -> None:
-    _make_way(path)
-    temporary = _beside(path)
-    temporary.write_bytes(data)
-    os.utime(temporary, ns=(stamp_ns, stamp_ns))
-    temporary.replace(path)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{secrets.token_hex(8)}.tmp")  # the name itself may be as long as names can be
-
-
-def _is_same(path: Path, entry: Entry) -> bool:
-    try:
-        status = path.stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (entry.size, entry.stamp_ns)
-
-
-def _why_too_large(entry: Entry) -> str:
-    return (
-        f"its {entry.size} bytes are more than a file can have on the disk here; make it smaller, or set "
-        "F2F_HOME to a folder of a larger disk"
-    )
 
 
 def _is_book(path: Path) -> bool:

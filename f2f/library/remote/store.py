@@ -18,8 +18,9 @@ from f2f.library.metrics import METRICS_NAME
 from f2f.library.planning import Plan
 from f2f.library.remote.desk import RemoteDesk
 from f2f.library.remote.figures import compose_figures
+from f2f.library.remote.laying import lay, make_folder
 from f2f.library.remote.leases import LeaseObjects, check_exclusive
-from f2f.library.remote.mirror import Mirror, lay, make_folder
+from f2f.library.remote.mirror import Mirror
 from f2f.library.remote.scratch import scratch_folder
 from f2f.library.store import Store, StoreError, is_url, stat_file
 from f2f.workspace import hash_file
