@@ -34,7 +34,18 @@ def lay_out(network: nn.Module, layout: torch.memory_format) -> None:
     """Lay out the filters of a network anew, in place: channels last for PyTorch, plainly for others."""
     for parameter in network.parameters():
         if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=layout)
+            parameter.data = _laid_out(parameter.data, layout)
+
+
+def _laid_out(values: torch.Tensor, layout: torch.memory_format) -> torch.Tensor:
+    """Return a tensor with the very strides of a layout.
+
+    Where a side has length 1 torch takes strides of either layout for both, but convolutions are chosen by
+    strides, and their sums differ: a network would not make the same faces, bit for bit, after a detour.
+    """
+    if values.stride() == torch.empty(values.shape, device="meta", memory_format=layout).stride():
+        return values
+    return torch.empty_like(values, memory_format=layout).copy_(values)
 
 
 def _fold(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> None:
@@ -54,7 +65,7 @@ def _own(module: nn.Module, shared: dict[int, torch.Tensor]) -> None:
     for name, parameter in module.named_parameters(recurse=False):
         layout = torch.channels_last if parameter.dim() == 4 else torch.contiguous_format
         values = parameter.detach().clone() if id(parameter) in shared else parameter.detach()
-        module.register_parameter(name, nn.Parameter(values.contiguous(memory_format=layout)))
+        module.register_parameter(name, nn.Parameter(_laid_out(values, layout)))
     for name, values in module.named_buffers(recurse=False):
         if id(values) in shared:
             module.register_buffer(name, values.detach().clone())

@@ -6,8 +6,9 @@ import torch
 from tiny_generators import make_inputs
 from torch import nn
 
-from lipsync_core.folding import fold_batch_norm
+from lipsync_core.folding import fold_batch_norm, lay_out
 from lipsync_core.models.registry import KINDS
+from lipsync_core.runtime.mapped_filters import MappedFilters
 
 
 def test_nothing_is_shared_with_the_original() -> None:
@@ -38,3 +39,14 @@ def test_every_generator_gives_the_same_faces() -> None:
         assert sum(isinstance(m, nn.BatchNorm2d) for m in folded.modules()) == 0
         kernels = [p for p in folded.parameters() if p.dim() == 4]
         assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
+
+
+def test_strides_are_the_same_after_a_detour() -> None:
+    """Convolutions are chosen by strides, those of sides of length 1 too, and their sums differ in a bit."""
+    network = fold_batch_norm(KINDS["wav2lip"].build(width=0.1).eval())
+    before = [parameter.stride() for parameter in network.parameters()]
+    for detour in (MappedFilters, lambda one: lay_out(one, torch.contiguous_format)):
+        detour(network)
+        assert [parameter.stride() for parameter in network.parameters()] != before
+        lay_out(network, torch.channels_last)
+        assert [parameter.stride() for parameter in network.parameters()] == before
