@@ -1,9 +1,11 @@
 """Times the lips of one lecture in one process and on two Dask workers, and compares them bit by bit.
 
-    python bench/split_lipsync.py [--seconds 120] [--part-s 20] [--kill]
+    python bench/split_lipsync.py [--seconds 120] [--part-s 20] [--full-width] [--kill]
 
-Each process gets one core and one thread (``taskset``, where there is one). ``--kill`` ends one of the
-workers with SIGKILL under way. All lies in a temporary folder; server and scheduler listen on loopback.
+Each process gets one core and one thread (``taskset``, where there is one). ``--full-width`` takes a network
+of the published size with random weights, which cost as much time as trained ones, in place of the small one
+inside the package. ``--kill`` ends one of the workers with SIGKILL under way. All lies in a temporary folder;
+server and scheduler listen on loopback.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect_setup import Server
+from random_generator import random_generator, write_published_checkpoint
 
 from f2f.sample import make_sample
 from lipsync_core.media import run_ffmpeg
@@ -37,15 +40,20 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=float, default=120.0)
     options.add_argument("--part-s", type=float, default=20.0)
+    options.add_argument("--full-width", action="store_true")
     options.add_argument("--kill", action="store_true")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lecture = make_lecture(folder / "lecture.mp4", chosen.seconds)
+        settings = [f"lipsync.min_part_s={chosen.part_s}"]
+        if chosen.full_width:
+            weights = write_published_checkpoint(random_generator(1.0), folder / "full.pth")
+            settings.append(f"lipsync.weights={weights}")
         server = Server(folder, free_port())
-        single = translate(server, lecture, chosen.part_s, "single", pinned(0), "--runner", "inline")
+        single = translate(server, lecture, settings, "single", pinned(0), "--runner", "inline")
         with server.running():
-            split = on_two_workers(server, lecture, chosen.part_s, folder, kill=chosen.kill)
+            split = on_two_workers(server, lecture, settings, folder, kill=chosen.kill)
     rows = [("one process", single), ("two workers, one killed" if chosen.kill else "two workers", split)]
     print(f"{'':24}{'parts':>6}{'lips, s':>10}{'ratio':>8}")
     for title, made in rows:
@@ -61,7 +69,8 @@ def make_lecture(path: Path, seconds: float) -> Path:
     sample = make_sample(path.with_name("sample.mp4")).video
     run_ffmpeg(
         ["-stream_loop", "-1", "-i", f"file:{sample}", "-t", f"{seconds}", "-map", "0:v:0", "-map", "0:a:0",
-         "-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac", f"file:{path}"],
+         "-r", "25", "-fps_mode", "cfr", "-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac",
+         f"file:{path}"],
         what=f"making {path}",
     )  # fmt: skip
     for language, text in (("en", ENGLISH), ("hi", HINDI)):
@@ -74,28 +83,30 @@ def make_lecture(path: Path, seconds: float) -> Path:
 
 
 def on_two_workers(
-    server: Server, lecture: Path, part_s: float, folder: Path, *, kill: bool
+    server: Server, lecture: Path, settings: list[str], folder: Path, *, kill: bool
 ) -> dict[str, Any]:
     """Translate with the lips made by two workers."""
     address = f"tcp://127.0.0.1:{free_port()}"
     dask = [sys.executable, "-m", "dask"]
     scheduler = [*dask, "scheduler", "--host", "127.0.0.1", "--port", address.rpartition(":")[2]]
-    worker = [*dask, "worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"]
+    worker = [*dask, "worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--memory-limit", "0"]
     with (
         background([*scheduler, "--no-dashboard"], server, folder / "scheduler.log"),
-        background([*pinned(0), *worker], server, folder / "one.log") as one,
-        background([*pinned(1), *worker], server, folder / "two.log"),
+        background([*pinned(0), *worker, "--no-dashboard"], server, folder / "one.log") as one,
+        background([*pinned(1), *worker, "--no-dashboard"], server, folder / "two.log"),
     ):
         wait_until(lambda: all(_has_joined(folder / name) for name in ("one.log", "two.log")))
         killer = [lambda: os.killpg(one.pid, signal.SIGKILL)] if kill else []
         # Pinned as the other run is: with more cores x264 encodes otherwise.
-        return translate(server, lecture, part_s, "split", pinned(0), "--dask", address, after_a_part=killer)
+        return translate(
+            server, lecture, settings, "split", pinned(0), "--dask", address, after_a_part=killer
+        )
 
 
 def translate(
     server: Server,
     lecture: Path,
-    part_s: float,
+    settings: list[str],
     name: str,
     prefix: list[str],
     *words: str,
@@ -105,8 +116,8 @@ def translate(
     out = lecture.parent / name
     command = [
         *prefix, sys.executable, "-m", "f2f", "translate", str(lecture), "--to", "hi",
-        "--profile", "embedded", "--until", "mux", "--set", f"lipsync.min_part_s={part_s}",
-        "-o", str(out), *words,
+        "--profile", "embedded", "--until", "mux", "-o", str(out),
+        *(word for setting in settings for word in ("--set", setting)), *words,
     ]  # fmt: skip
     root = out / ".f2f" / "lecture"
     n_parts = 0
