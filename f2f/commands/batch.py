@@ -181,7 +181,7 @@ class _Listener:
             write_pages(self._options, found, is_last=is_last)
         except OSError as error:
             words = disk_words(error, self._options.output_dir) or error
-            text = f"the library's pages cannot be written: {words}"
+            text = self._options.store.words(f"the library's pages cannot be written: {words}")
             if text != self._told:
                 self._session.note(text)
             self._told = text

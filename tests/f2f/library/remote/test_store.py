@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -138,3 +139,16 @@ def test_a_batch_waits_with_its_last_pages_unless_it_was_interrupted(
     monkeypatch.setattr("f2f.library.batch.run_batch", run_batch)
     code = cli.run(["batch", f"{memory.url}/lec", "--to", "hi", "-o", f"{memory.url}/out"])
     assert (code, asked) == ((130, [False]) if is_interrupted else (0, [True]))
+
+
+def test_pages_that_cannot_be_written_are_named_by_urls(
+    memory: Bucket, store: RemoteStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write_pages(self: RemoteStore, *args: object, **rest: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(self.output_dir / "index.html"))
+
+    monkeypatch.setattr(RemoteStore, "write_pages", write_pages)
+    monkeypatch.setattr("f2f.library.batch.run_batch", lambda *args: None)
+    cli.run(["batch", f"{memory.url}/lec", "--to", "hi", "-o", f"{memory.url}/out"])
+    shown = " ".join(capsys.readouterr().err.split())
+    assert f"pages cannot be written: {memory.url}/out/index.html: the disk is full" in shown
