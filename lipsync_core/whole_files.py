@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_TOKEN = secrets.token_hex(4)
+"""A process id alone is not unique where several hosts share a folder."""
+
 
 def part_beside(path: Path) -> Path:
-    """Return a hidden place beside ``path``, with its suffix, that nobody else has."""
-    # A process id alone is not unique where several hosts share the folder.
-    return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
+    """Return the hidden place beside ``path``, with its suffix, where this process prepares it."""
+    return path.with_name(f".{path.stem}.{os.getpid()}-{_TOKEN}.part{path.suffix}")
 
 
 @contextmanager
