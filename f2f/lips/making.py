@@ -51,6 +51,14 @@ def load_lips(
     return syncer, weights
 
 
+def hash_weights(weights: Weights) -> str:
+    """Return the SHA-256 of weights that `load_lips` brought."""
+    from lipsync_core.containers import sha256_of
+
+    assert weights.path is not None  # they were brought
+    return weights.sha256 or sha256_of(weights.path)
+
+
 def face_source(job: LipJob, waveform: npt.NDArray[np.float32]) -> FaceSource:
     """Return where faces of the video are found, for the choice of the engine."""
     from lipsync_core.runtime import FaceSource

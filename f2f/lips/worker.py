@@ -9,7 +9,7 @@ from pathlib import Path
 
 from f2f.errors import StageError
 from f2f.lips.job import LipJob, environment_of, read_job
-from f2f.lips.making import PartMaker, load_lips, use_chosen_engine
+from f2f.lips.making import PartMaker, hash_weights, load_lips, use_chosen_engine
 
 _one_at_a_time = threading.Lock()
 """A network takes all threads that torch was given, so parts of one process do not overlap."""
@@ -45,13 +45,11 @@ def make_part_at(folder: str, number: int) -> int:
 @lru_cache(maxsize=1)
 def _maker(folder: str, text: str) -> PartMaker:
     """Return what makes parts of a job here; the next part finds it loaded."""
-    from lipsync_core.containers import sha256_of
     from lipsync_core.media import read_audio
 
     job = LipJob.model_validate_json(text)
     syncer, weights = load_lips(job.config, job.device, lambda done, total: None)
-    assert weights.path is not None
-    refuse_other_environment(job, environment_of(job.device, weights.sha256 or sha256_of(weights.path)))
+    refuse_other_environment(job, environment_of(job.device, hash_weights(weights)))
     waveform = read_audio(job.wav)
     use_chosen_engine(syncer, job, waveform)
     return PartMaker(Path(folder), job, syncer, waveform)

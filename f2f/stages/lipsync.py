@@ -15,7 +15,7 @@ from f2f.engines.status import Choice, EngineStatus, downloads_allowed, package_
 from f2f.engines.weights import detector_component, plan_weights, weights_engine
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.lips.job import LipJob, environment_of, plan_seeks, spoken_runs
-from f2f.lips.making import load_lips
+from f2f.lips.making import hash_weights, load_lips
 from f2f.lips.parts import plan_parts
 from f2f.lips.running import begin, join_parts, make_parts, tell_of_split
 from f2f.results import EngineInfo, FittedSpeech, LipSyncResult, SourceVideo, Transcript
@@ -81,9 +81,8 @@ def lipsync(
     folder = context.parts_folder or context.folder / _PARTS_NAME
     wav = fitted_folder / fitted.wav
     draft, why_not_sought = _draft(source, video, speech_spans(transcript, fitted), wav, config)
-    draft = draft.model_copy(
-        update={"device": context.device, "environment": environment_of(context.device, _sha256(weights))}
-    )
+    environment = environment_of(context.device, hash_weights(weights))
+    draft = draft.model_copy(update={"device": context.device, "environment": environment})
     waveform = read_audio(wav)
     job = begin(folder, draft, syncer, waveform, context)
     if context.map_parts is not None:
@@ -155,13 +154,6 @@ def _engine_info(syncer: LipSyncer, weights: Weights, config: LipsyncConfig) -> 
     components = (detector_component(syncer.detector.name),)
     detail = f"{engine.detail}; faces found by {detector}"
     return engine.model_copy(update={"detail": detail, "components": components})
-
-
-def _sha256(weights: Weights) -> str:
-    from lipsync_core.containers import sha256_of
-
-    assert weights.path is not None  # they were brought
-    return weights.sha256 or sha256_of(weights.path)
 
 
 def _refuse_absent_runtime(runtime: str, device: str) -> None:
