@@ -234,14 +234,11 @@ def _publish(options: LibraryOptions, summary: Summary) -> None:
         for row in rows
     ]  # fmt: skip
     if table:
-        description = f"{summary.n_unchanged} unchanged; index: {_index(options)}"
+        description = (
+            f"{summary.n_unchanged} unchanged; index: {options.store.place(options.output_dir / INDEX_NAME)}"
+        )
         key = artifact_key(library_key(options), None, "lectures")
         create_table_artifact(table, key=key, description=description)
-
-
-def _index(options: LibraryOptions) -> str:
-    path = options.output_dir / INDEX_NAME
-    return options.store.url_of(path) or str(path)
 
 
 def _cancel_missed_ticks() -> None:

@@ -121,12 +121,12 @@ def _refuse_outside(name: str) -> None:
 
 
 def _place(options: LibraryOptions, folder: Path) -> str:
-    return options.store.url_of(folder) or str(folder.absolute())
+    return options.store.place(folder.absolute())
 
 
 def real_place(options: LibraryOptions, folder: Path) -> str:
     """Return what a folder of a library is called, the same whatever links lead there."""
-    return options.store.url_of(folder) or str(folder.resolve())
+    return options.store.place(folder.resolve())
 
 
 def library_key(options: LibraryOptions) -> str:

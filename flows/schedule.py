@@ -79,7 +79,7 @@ def serve_library(
         check_cron(timetable.cron)
     with _a_server(address, say) as ui_url:
         what = ", ".join(options.targets) or str(lecture_list)
-        place = options.store.url_of(options.root) or options.root
+        place = options.store.place(options.root)
         say(f"{place} → {what}: new and changed lectures {_when(served)}")
         say(f"Watch at {ui_url} – Ctrl-C ends this; the same command takes the schedule up again.")
         asyncio.run(_run(served))
@@ -221,7 +221,7 @@ async def _deploy(runner: Runner, served: _Served) -> UUID:
     from flows.library import translate_library
 
     options = served.options
-    place = options.store.url_of(options.root) or options.root.absolute()
+    place = options.store.place(options.root.absolute())
     deployment = await translate_library.ato_deployment(
         library_key(options),
         schedule=_schedule(served),

@@ -25,7 +25,8 @@ def report(
     """Draw the trends of a library into library.html, from library.jsonl and what became of each lecture."""
     with Session(json=json, debug=debug) as session:
         from f2f.errors import UsageError
-        from f2f.library.store import StoreError, open_store
+        from f2f.library.options import open_store
+        from f2f.library.store import StoreError
         from f2f.library.trends import TRENDS_NAME, write_trends
 
         store, root, output_dir = open_store(library, output)
@@ -41,5 +42,5 @@ def report(
                 "output folder of f2f batch as -o DIR"
             ) from error
         path = output_dir / TRENDS_NAME
-        place = store.url_of(path) or str(path)
+        place = store.place(path)
         session.show("report", [place], path=place)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from f2f.errors import UsageError
-from f2f.library.store import is_url
+from f2f.library.urls import is_url
 
 _COMMANDS = ("batch", "report", "schedule")
 _FILES = ("--config", "--glossary", "--list")

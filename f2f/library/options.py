@@ -11,7 +11,8 @@ from f2f.config_file import overlay_config
 from f2f.errors import UsageError
 from f2f.languages import parse_language
 from f2f.library.lecture import LIBRARY_FOLDER, LibraryOptions
-from f2f.library.store import is_url, open_store
+from f2f.library.store import Store
+from f2f.library.urls import is_url
 
 _SINGLE_KEYS = (("transcribe", "captions"), ("translate", "translation"))
 
@@ -62,6 +63,26 @@ def build_library_options(
         voices = {"synthesize.library_voices": out / LIBRARY_FOLDER / "voices.json"}
         config = overlay_config(config, voices, "library")
     return LibraryOptions(folder, out, known, config, source_language=spoken, store=store, **rest)
+
+
+def open_store(root: str | Path, output_dir: str | Path | None) -> tuple[Store, Path, Path]:
+    """Return the store of a library, and the folders that stand for library and outputs.
+
+    Args:
+        root: folder or URL of the lectures.
+        output_dir: folder or URL for the outputs; None puts them beside the lectures.
+
+    Raises:
+        UsageError: a URL cannot be used.
+        EngineUnavailableError: what speaks its protocol is not installed.
+    """
+    out = root if output_dir is None else output_dir
+    if not is_url(root) and not is_url(out):
+        return Store(), Path(root), Path(out)
+    from f2f.library.remote import RemoteStore
+
+    store = RemoteStore(str(root), str(out))
+    return store, store.root, store.output_dir
 
 
 def standard_languages(words: Sequence[str], problems: list[str]) -> tuple[str, ...]:

@@ -169,7 +169,7 @@ def price_lines(price: Price, options: LibraryOptions) -> list[str]:
     else:
         lines.append(
             f"time: about {clock(price.work_s)} for one batch, on a machine like that which took the "
-            f"{price.n_measured} times in {options.store.url_of(metrics) or metrics}"
+            f"{price.n_measured} times in {options.store.place(metrics)}"
         )
     what = "disk" if options.store.has_videos else "disk here, for one lecture at a time"
     disk = f"{what}: up to {price.bytes_needed / 1e9:.2f} GB, {price.bytes_free / 1e9:.2f} GB free"

@@ -6,13 +6,12 @@ the ``Store`` of ``LibraryOptions``; one of plain folders has nothing to do for 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from f2f.errors import F2FError, UsageError
+from f2f.errors import F2FError
 from f2f.library.lease import TTL_S, Holder, Lease, read_holder, take_lease
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from f2f.library.planning import Plan
     from f2f.stage import Observer
     from lipsync_core.media import MediaInfo
-
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 
 
 class StoreError(F2FError, OSError):
@@ -62,9 +59,9 @@ class Store:
     has_videos = True
     notices: tuple[str, ...] = ()
 
-    def url_of(self, path: Path) -> str | None:
-        """Return what a person calls a file or folder where that is not its path."""
-        return None
+    def place(self, path: Path) -> str:
+        """Return what a person calls a file or folder."""
+        return str(path)
 
     def words(self, text: str) -> str:
         """Return a message as a person understands it."""
@@ -126,45 +123,3 @@ def stat_file(path: Path) -> tuple[int, int]:
     except OSError:
         return -1, 0
     return status.st_size, status.st_mtime_ns
-
-
-def is_url(place: str | Path) -> bool:
-    """Whether a place is said as a URL."""
-    return _URL.fullmatch(str(place)) is not None
-
-
-def open_store(root: str | Path, output_dir: str | Path | None) -> tuple[Store, Path, Path]:
-    """Return the store of a library, and the folders that stand for library and outputs.
-
-    Args:
-        root: folder or URL of the lectures.
-        output_dir: folder or URL for the outputs; None puts them beside the lectures.
-
-    Raises:
-        UsageError: a URL cannot be used.
-        EngineUnavailableError: what speaks its protocol is not installed.
-    """
-    out = root if output_dir is None else output_dir
-    if not is_url(root) and not is_url(out):
-        return Store(), Path(root), Path(out)
-    from f2f.library.remote import RemoteStore
-
-    store = RemoteStore(str(root), str(out))
-    return store, store.root, store.output_dir
-
-
-def parse_url(url: str) -> tuple[str, str]:
-    """Return protocol and path of a URL; the path is taken as it stands, byte for byte.
-
-    Raises:
-        UsageError: it names no place in a store.
-    """
-    found = _URL.fullmatch(url)
-    parts = found[2].rstrip("/").split("/") if found else []
-    if found is None or any(part in ("", ".", "..") for part in parts) or "::" in url:
-        raise UsageError(f"{url} is no place for a library; give one such as s3://bucket/lectures")
-    if found[1].lower() in ("file", "local"):
-        raise UsageError(
-            f"{url} is a folder here; give /{'/'.join(parts)}, and s3://bucket/lectures for a bucket"
-        )
-    return found[1].lower(), "/".join(parts)

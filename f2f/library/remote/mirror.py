@@ -19,7 +19,8 @@ from f2f.library.remote.laying import beside, is_same, lay, make_folder, why_too
 from f2f.library.remote.names import IS_BOTH, sort_out, why_no_name
 from f2f.library.remote.objects import Entry, Objects
 from f2f.library.status import STATUS_NAME
-from f2f.library.store import StoreError, parse_url
+from f2f.library.store import StoreError
+from f2f.library.urls import parse_url
 from f2f.outputs import LEDGER_NAME
 
 WORK = LIBRARY_FOLDER.parts[0]

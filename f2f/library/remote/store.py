@@ -22,7 +22,8 @@ from f2f.library.remote.laying import lay, make_folder
 from f2f.library.remote.leases import LeaseObjects, check_exclusive
 from f2f.library.remote.mirror import Mirror
 from f2f.library.remote.scratch import scratch_folder
-from f2f.library.store import Store, StoreError, is_url, stat_file
+from f2f.library.store import Store, StoreError, stat_file
+from f2f.library.urls import is_url
 from f2f.workspace import hash_file
 from lipsync_core.errors import LipSyncError
 
@@ -74,10 +75,10 @@ class RemoteStore(Store):
         if is_empty:
             raise UsageError(f"{root} holds nothing; give the bucket and folder that hold the lectures")
 
-    def url_of(self, path: Path) -> str | None:
-        """Return the URL of what a path stands for, None of a path that is one."""
+    def place(self, path: Path) -> str:
+        """Return the URL of what a path stands for, or the path."""
         if not self._mirror.holds(path):
-            return None
+            return str(path)
         objects, key = self._mirror.where(path)
         return objects.url(key)
 
