@@ -21,19 +21,7 @@ from typer.testing import CliRunner
 from f2f import cli
 from f2f.library.status import LanguageStatus, read_status
 
-SUPPORT = Path(__file__).parents[2] / "support"
-
-
-@pytest.fixture(autouse=True)
-def tiny_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let workers have stages of no work; return the log of what they did."""
-    log = tmp_path / "log" / "worked.txt"
-    log.parent.mkdir()
-    log.touch()
-    monkeypatch.setenv("PYTHONPATH", str(SUPPORT / "tiny_worker"))
-    monkeypatch.setenv("TINY_LOG", str(log))
-    monkeypatch.setenv("F2F_RUNNER", "inline")
-    return log
+pytestmark = pytest.mark.usefixtures("worker_log")
 
 
 @pytest.fixture
@@ -83,7 +71,7 @@ def status_of(library: Path, stem: str, target: str = "hi") -> LanguageStatus:
 
 
 def test_a_library_is_made_once_and_what_changes_again(
-    library: Path, tmp_path: Path, tiny_workers: Path
+    library: Path, tmp_path: Path, worker_log: Path
 ) -> None:
     film(library, "a.mp4")
     film(library, "w1/b.mp4")
@@ -94,7 +82,7 @@ def test_a_library_is_made_once_and_what_changes_again(
     assert rows["a.mp4", "hi"]["duration_s"] == 2
     assert (out / "w1" / "b.es.mp4").read_text() == "hello in es crf 18"
     assert not list(library.rglob("*.hi.*"))
-    ran = Counter(worked(tiny_workers))
+    ran = Counter(worked(worker_log))
     assert ran["film a.mp4"] == ran["film b.mp4"] == 1  # one transcription for both languages
     assert ran["mux hi"] == ran["mux es"] == 2
     assert len((out / "library.jsonl").read_text().splitlines()) == 4
@@ -105,7 +93,7 @@ def test_a_library_is_made_once_and_what_changes_again(
     assert record["source"] == str(library / "w1" / "b.mp4")
 
     code, rows, _ = batch(library, "-o", str(out), to="hi,es")
-    assert (code, set(states(rows).values()), worked(tiny_workers)) == (0, {"unchanged"}, [])
+    assert (code, set(states(rows).values()), worked(worker_log)) == (0, {"unchanged"}, [])
 
     film(library, "a.mp4", "another film")
     (out / "w1" / "b.es.mp4").unlink()
@@ -113,7 +101,7 @@ def test_a_library_is_made_once_and_what_changes_again(
     made = sorted(name for name, state in states(rows).items() if state == "made")
     assert (code, made) == (0, ["a.mp4 es", "a.mp4 hi", "w1/b.mp4 es"])
     assert (out / "w1" / "b.es.mp4").exists()
-    ran = Counter(worked(tiny_workers))
+    ran = Counter(worked(worker_log))
     assert (ran["probe"], ran["film b.mp4"]) == (1, 0)
 
 
@@ -137,7 +125,7 @@ def test_pages_that_cannot_be_written_are_said_once_with_the_remedy(
     assert text.startswith(f"the library's pages cannot be written: {page}: the disk is full; make room")
 
 
-def test_bad_files_never_stop_the_rest(library: Path, tiny_workers: Path) -> None:
+def test_bad_files_never_stop_the_rest(library: Path, worker_log: Path) -> None:
     """A crash, a failure and a file that is no video cost nothing but themselves."""
     unusable = "[red]\x1b[2J"
     for name, content in (("0crash", "crash"), ("once", "once"), (unusable, "unusable")):
@@ -154,7 +142,7 @@ def test_bad_files_never_stop_the_rest(library: Path, tiny_workers: Path) -> Non
     assert "killed by SIGKILL" in rows["0crash.mp4", "hi"]["reason"]
     assert rows[f"{unusable}.mp4", "hi"]["reason"] == f"cannot use {unusable}.mp4: no picture"
     assert "not the first time" in done.stderr
-    ran = Counter(worked(tiny_workers))
+    ran = Counter(worked(worker_log))
     assert (ran["film 0crash.mp4"], ran["film once.mp4"], ran[f"film {unusable}.mp4"]) == (2, 2, 0)
     assert status_of(library, "0crash").attempts == 2
     histories = {stem: read_status(library / ".f2f" / stem) for stem in ("0crash", "once")}
@@ -164,14 +152,14 @@ def test_bad_files_never_stop_the_rest(library: Path, tiny_workers: Path) -> Non
     assert "Traceback" not in done.stderr
 
     done = CliRunner().invoke(cli.app, ["batch", str(library), "--to", "hi"])
-    assert (done.exit_code, worked(tiny_workers)) == (4, [])
+    assert (done.exit_code, worked(worker_log)) == (4, [])
     assert "\x1b[2J" not in done.stdout + done.stderr
     heading, *lines = done.stdout.splitlines()
     assert heading.split() == ["lecture", "language", "state", "duration", "took", "reason"]
     assert any(line.startswith("[red]") and "quarantined" in line for line in lines)
     assert "1 unchanged, 2 quarantined, 1 refused" in lines
     batch(library, "--attempts", "1", "--retry-quarantined", "--pattern", "0crash*")
-    assert Counter(worked(tiny_workers))["film 0crash.mp4"] == 1
+    assert Counter(worked(worker_log))["film 0crash.mp4"] == 1
     film(library, "0crash.mp4", "repaired")
     (library / "0link.mp4").unlink()
     (library / f"{unusable}.mp4").unlink()
@@ -179,13 +167,13 @@ def test_bad_files_never_stop_the_rest(library: Path, tiny_workers: Path) -> Non
     assert (code, states(rows)["0crash.mp4 hi"]) == (0, "made")
 
 
-def test_a_next_attempt_that_is_far_is_left_to_the_next_batch(library: Path, tiny_workers: Path) -> None:
+def test_a_next_attempt_that_is_far_is_left_to_the_next_batch(library: Path, worker_log: Path) -> None:
     film(library, "a.mp4", "fail")
     code, rows, _ = batch(library, "--backoff", "5000")
     assert (code, states(rows)) == (4, {"a.mp4 hi": "failed"})
-    worked(tiny_workers)
+    worked(worker_log)
     code, rows, done = batch(library, "--backoff", "5000")
-    assert (code, states(rows), worked(tiny_workers)) == (4, {"a.mp4 hi": "waiting"}, [])
+    assert (code, states(rows), worked(worker_log)) == (4, {"a.mp4 hi": "waiting"}, [])
     assert "a.mp4 → hi: waiting: transcribe: nothing is heard" in done.stderr
 
 
@@ -210,7 +198,7 @@ def test_what_is_wrong_for_all_is_said_before_any(
     assert not (library / ".f2f").exists()
 
 
-def test_a_list_says_what_each_lecture_wants(library: Path, tiny_workers: Path) -> None:
+def test_a_list_says_what_each_lecture_wants(library: Path, worker_log: Path) -> None:
     film(library, "a.mp4")
     film(library, "w1/b.mp4")
     (library / "list.csv").write_text("lecture,to,mux.crf\nw1/b.mp4,hi,10\nw1/b.mp4,es,12\n")
@@ -218,7 +206,7 @@ def test_a_list_says_what_each_lecture_wants(library: Path, tiny_workers: Path) 
     assert code == 0, done.stderr
     assert states(rows) == {"w1/b.mp4 hi": "made", "w1/b.mp4 es": "made"}
     assert (library / "w1" / "b.es.mp4").read_text() == "hello in es crf 12"
-    assert Counter(worked(tiny_workers))["film b.mp4"] == 1
+    assert Counter(worked(worker_log))["film b.mp4"] == 1
 
 
 class Running:
@@ -265,13 +253,13 @@ def wait_for_worker(log: Path, film_name: str) -> int:
 
 
 def test_two_batches_at_once_do_nothing_twice(
-    library: Path, tiny_workers: Path, start: Callable[..., Running]
+    library: Path, worker_log: Path, start: Callable[..., Running]
 ) -> None:
     for number in range(4):
         film(library, f"w/{number}.mp4", "slow")
     both = [start(), start()]
     counts = [one.end(0) for one in both]
-    ran = Counter(worked(tiny_workers))
+    ran = Counter(worked(worker_log))
     films = {line: count for line, count in ran.items() if line.startswith("film ")}
     assert films == {f"film {number}.mp4": 1 for number in range(4)}
     assert (ran["mux hi"], ran["report"]) == (4, 4)
@@ -282,29 +270,29 @@ def test_two_batches_at_once_do_nothing_twice(
 
 
 def test_what_a_killed_batch_held_is_done_by_another(
-    library: Path, tiny_workers: Path, start: Callable[..., Running]
+    library: Path, worker_log: Path, start: Callable[..., Running]
 ) -> None:
     """The batch is killed, not its worker: that must notice, and go."""
     film(library, "a.mp4", "endless")
     first = start()
-    worker = wait_for_worker(tiny_workers, "a.mp4")
+    worker = wait_for_worker(worker_log, "a.mp4")
     second = start()
     while "held" not in (line := second.process.stdout.readline()):  # type: ignore[union-attr]
         assert line, "the second batch did not wait for what the first holds"
-    tiny_workers.with_name("go").touch()
+    worker_log.with_name("go").touch()
     first.process.send_signal(signal.SIGKILL)
     assert group_is_gone(worker)
     assert second.end(0) == {"made": 1}
-    assert Counter(worked(tiny_workers))["film a.mp4"] == 2
+    assert Counter(worked(worker_log))["film a.mp4"] == 2
     assert status_of(library, "a").attempts == 0  # that was no fault of the lecture
 
 
 def test_ctrl_c_ends_everything_and_the_same_command_goes_on(
-    library: Path, tiny_workers: Path, start: Callable[..., Running]
+    library: Path, worker_log: Path, start: Callable[..., Running]
 ) -> None:
     film(library, "a.mp4", "endless")
     first = start()
-    worker = wait_for_worker(tiny_workers, "a.mp4")
+    worker = wait_for_worker(worker_log, "a.mp4")
     os.kill(first.process.pid, signal.SIGINT)
     _, shown = first.process.communicate(timeout=200)
     assert first.process.returncode == 130
@@ -313,6 +301,6 @@ def test_ctrl_c_ends_everything_and_the_same_command_goes_on(
     assert group_is_gone(worker)
     assert not list(library.rglob("*.tmp"))
     assert read_status(library / ".f2f" / "a") is None
-    tiny_workers.with_name("go").touch()
+    worker_log.with_name("go").touch()
     code, rows, _ = batch(library)
     assert (code, set(states(rows).values())) == (0, {"made"})

@@ -21,28 +21,16 @@ from typer.testing import CliRunner
 
 from f2f import cli
 from f2f.library.remote.objects import Objects
-from f2f.library.store import StoreError, is_url
+from f2f.library.store import StoreError
+from f2f.library.urls import is_url
 
-SUPPORT = Path(__file__).parents[3] / "support"
 CUE = "1\n00:00:00,200 --> 00:00:01,800\nGood morning\n"
 
 
 @pytest.fixture(autouse=True)
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let workers have stages of no work; return the log of what they did."""
-    log = tmp_path / "log" / "worked.txt"
-    log.parent.mkdir()
-    log.touch()
-    monkeypatch.setenv("PYTHONPATH", str(SUPPORT / "tiny_worker"))
-    monkeypatch.setenv("TINY_LOG", str(log))
-    monkeypatch.setenv("F2F_RUNNER", "inline")
-    monkeypatch.setenv("F2F_HOME", str(tmp_path / "home"))
-    return log
-
-
-@pytest.fixture(autouse=True)
-def no_scratch_stays(tmp_path: Path) -> Iterator[None]:
+def no_scratch_stays(tmp_path: Path, worker_log: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever happens, nothing of a library stays on the machine."""
+    monkeypatch.setenv("F2F_HOME", str(tmp_path / "home"))
     yield
     gc.collect()
     assert not list((tmp_path / "home").glob("remote/*"))
@@ -71,7 +59,7 @@ def status(bucket: Bucket, workspace: str, target: str = "hi") -> dict[str, Any]
     return found
 
 
-def test_a_library_is_made_once_and_what_changes_again(memory: Bucket, log: Path) -> None:
+def test_a_library_is_made_once_and_what_changes_again(memory: Bucket, worker_log: Path) -> None:
     memory.put("lec/a.mp4", "a film")
     memory.put("lec/week 1/b#?%20.mp4", "another film")
     code, states, said = batch(memory)
@@ -86,34 +74,34 @@ def test_a_library_is_made_once_and_what_changes_again(memory: Bucket, log: Path
         "a.mp4", "week 1/b#?%20.mp4",
     ]  # fmt: skip
     assert memory.names("lec") == {"lec/a.mp4", "lec/week 1/b#?%20.mp4"}
-    worked(log)
+    worked(worker_log)
 
     code, states, _ = batch(memory)
-    assert (code, set(states.values()), worked(log)) == (0, {"unchanged"}, Counter())
+    assert (code, set(states.values()), worked(worker_log)) == (0, {"unchanged"}, Counter())
 
     memory.put("lec/week 1/b#?%20.srt", CUE)
     code, states, said = batch(memory)
     assert (code, states) == (0, {"a.mp4 hi": "unchanged", "week 1/b#?%20.mp4 hi": "made"}), said
-    assert worked(log)["probe"] == 0  # the video is known: only its captions are new
+    assert worked(worker_log)["probe"] == 0  # the video is known: only its captions are new
     assert len(memory.get("out/library.jsonl").splitlines()) == 3
 
 
 def test_a_second_language_takes_what_is_finished_and_gone_outputs_are_made_again(
-    memory: Bucket, log: Path
+    memory: Bucket, worker_log: Path
 ) -> None:
     memory.put("lec/a.mp4", "a film")
     assert batch(memory)[0] == 0
-    worked(log)
+    worked(worker_log)
     memory.remove("out/a.hi.mp4")
     code, states, said = batch(memory, to="hi,es")
     assert (code, states) == (0, {"a.mp4 hi": "made", "a.mp4 es": "made"}), said
-    ran = worked(log)
+    ran = worked(worker_log)
     assert not {"film a.mp4", "translate hi", "mux hi"} & ran.keys()
     assert ran["mux es"] == 1
     assert memory.get("out/a.hi.mp4") == memory.get("out/a.es.mp4").replace("es", "hi")
 
 
-def test_failures_are_kept_with_urls_and_do_not_stop_the_rest(memory: Bucket, log: Path) -> None:
+def test_failures_are_kept_with_urls_and_do_not_stop_the_rest(memory: Bucket, worker_log: Path) -> None:
     memory.put("lec/a.mp4", "fail")
     memory.put("lec/c.mp4", "a film")
     memory.put("out/c.hi.srt", "a person's own")
@@ -126,7 +114,7 @@ def test_failures_are_kept_with_urls_and_do_not_stop_the_rest(memory: Bucket, lo
     assert "quarantined" in memory.get("out/index.html")
 
 
-def test_keys_that_can_be_no_file_are_refused_by_name(memory: Bucket, log: Path) -> None:
+def test_keys_that_can_be_no_file_are_refused_by_name(memory: Bucket, worker_log: Path) -> None:
     memory.put("lec/w/" + "x" * 300 + ".mp4", "a film")
     memory.put("lec/w/a?versionId=1.mp4", "a film")
     code, states, said = batch(memory)
@@ -135,7 +123,7 @@ def test_keys_that_can_be_no_file_are_refused_by_name(memory: Bucket, log: Path)
     assert "longer than 255 bytes" in said
 
 
-def test_outputs_may_be_a_folder(memory: Bucket, log: Path, tmp_path: Path) -> None:
+def test_outputs_may_be_a_folder(memory: Bucket, worker_log: Path, tmp_path: Path) -> None:
     memory.put("lec/a.mp4", "a film")
     out = tmp_path / "here"
     out.mkdir()
@@ -145,7 +133,7 @@ def test_outputs_may_be_a_folder(memory: Bucket, log: Path, tmp_path: Path) -> N
     assert batch(memory, out=str(out))[1] == {"a.mp4 hi": "unchanged"}
 
 
-def test_the_library_may_be_a_folder(memory: Bucket, log: Path, tmp_path: Path) -> None:
+def test_the_library_may_be_a_folder(memory: Bucket, worker_log: Path, tmp_path: Path) -> None:
     video = tmp_path / "lec" / "w" / "a.mp4"
     video.parent.mkdir(parents=True)
     video.write_text("a film")
@@ -159,7 +147,7 @@ def test_the_library_may_be_a_folder(memory: Bucket, log: Path, tmp_path: Path) 
 
 
 def test_a_store_that_goes_away_loses_nothing_and_shows_no_half(
-    memory: Bucket, log: Path, monkeypatch: pytest.MonkeyPatch
+    memory: Bucket, worker_log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory.put("lec/a.mp4", "a film")
     plain, times = Objects.upload, 2
@@ -176,11 +164,11 @@ def test_a_store_that_goes_away_loses_nothing_and_shows_no_half(
     assert (code, states) == (4, {"a.mp4 hi": "failed"})
     assert "the store is gone" in said
     assert "out/.f2f/a/status.json" not in memory.names("out")
-    worked(log)
+    worked(worker_log)
     code, states, said = batch(memory, "--attempts", "2")  # away once more, and then back
     assert times == 0
     assert (code, states) == (0, {"a.mp4 hi": "made"}), said
-    assert not {"film a.mp4", "translate hi", "mux hi"} & worked(log).keys()
+    assert not {"film a.mp4", "translate hi", "mux hi"} & worked(worker_log).keys()
 
 
 @pytest.mark.parametrize(
@@ -247,13 +235,13 @@ class Machine:
 
 
 def test_another_machine_goes_on_from_the_finished_stages_of_one_that_died(
-    s3: Bucket, log: Path, tmp_path: Path
+    s3: Bucket, worker_log: Path, tmp_path: Path
 ) -> None:
     s3.put("lec/a.mp4", "a film")
     s3.put("lec/b c.mp4", "endless")
     one = Machine(s3, tmp_path / "one")
-    wait_for(lambda: "film b c.mp4" in log.read_text())  # a.mp4 is done, b c.mp4 is being heard
-    [worker] = {line.split()[0] for line in log.read_text().splitlines() if "b c" in line}
+    wait_for(lambda: "film b c.mp4" in worker_log.read_text())  # a.mp4 is done, b c.mp4 is being heard
+    [worker] = {line.split()[0] for line in worker_log.read_text().splitlines() if "b c" in line}
     wait_for(lambda: any("b c/probe/" in name for name in s3.names("out/.f2f-stages")))
     one.process.send_signal(signal.SIGKILL)
     one.process.communicate()
@@ -261,11 +249,11 @@ def test_another_machine_goes_on_from_the_finished_stages_of_one_that_died(
     assert s3.get("out/a.hi.mp4") == "hello in hi crf 18"
     before = s3.names("out")
     assert not any(name.startswith("out/b c.") or name.endswith("b c/status.json") for name in before)
-    assert worked(log)["probe"] == 2
-    log.with_name("go").touch()
+    assert worked(worker_log)["probe"] == 2
+    worker_log.with_name("go").touch()
     other = Machine(s3, tmp_path / "other")
     assert other.end() == {"unchanged": 1, "made": 1}
-    ran = worked(log)
+    ran = worked(worker_log)
     assert (ran["film b c.mp4"], ran["probe"], ran["film a.mp4"]) == (1, 0, 0)
     assert s3.get("out/b c.hi.mp4") == "hello in hi crf 18"
     assert len(s3.get("out/library.jsonl").splitlines()) == 2
