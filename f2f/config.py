@@ -103,6 +103,11 @@ class LipsyncConfig(_Section):
     dask: Annotated[str, AfterValidator(_dask_address)] | None = None
     """Have the parts made by the workers of a Dask scheduler, or by that many processes of this machine."""
 
+    @property
+    def workers(self) -> str | None:
+        """Who is to be asked for the lips, as ``dask``; None where nobody is."""
+        return None if self.engine == "none" else self.dask
+
 
 class MuxConfig(_Section):
     """How the output is written."""

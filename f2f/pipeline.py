@@ -53,9 +53,10 @@ def translate_video(
         F2FError: a stage failed; what is finished is kept.
     """
     observer = observer or SilentObserver()
-    if request.config.lipsync.dask is not None and map_parts is None:
+    workers = request.config.lipsync.workers
+    if workers is not None and map_parts is None:
         raise WorkersAwayError(
-            f"lipsync.dask {request.config.lipsync.dask} needs a Prefect server, which shows the parts: "
+            f"lipsync.dask {workers} needs a Prefect server, which shows the parts: "
             "start f2f ui, or leave --dask out"
         )
     ready = checked(request)

@@ -115,7 +115,7 @@ class PrefectRunner:
 def _alone(request: Request, observer: Observer) -> Request:
     """Return the request for this process alone, which cannot speak with a Dask scheduler."""
     lipsync = request.config.lipsync
-    if lipsync.dask is None:
+    if lipsync.workers is None:
         return request
     observer.notice(f"without it the workers at {lipsync.dask} cannot be asked: this machine makes the lips")
     config = request.config.model_copy(update={"lipsync": lipsync.model_copy(update={"dask": None})})

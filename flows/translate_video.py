@@ -116,7 +116,7 @@ def _run(request: Request, observer: Observer) -> list[Outcome]:
     if url := url_for("flow-run", flow_run.id):
         observer.notice(f"this run shows at {url}")
     observer = Observers([observer, PrefectObserver(request.source)])
-    map_parts = dask_parts(request.config.lipsync.dask)
+    map_parts = dask_parts(request.config.lipsync.workers)
     tasks = StageTasks(observer)
     try:
         return pipeline.translate_video(request, observer, tasks, map_parts)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from f2f import pipeline
-from f2f.errors import ConfigError, EngineUnavailableError, WorkersAwayError
+from f2f.errors import ConfigError, EngineUnavailableError, PreflightError, WorkersAwayError
 from f2f.options import build_config
 from f2f.request import Request
 from flows import dask_parts
@@ -44,6 +44,13 @@ def test_without_prefect_nobody_speaks_with_workers(tmp_path: Path) -> None:
     request = Request(tmp_path / "lecture.mp4", ("hi",), config=build_config(None, {"dask": "local:2"}))
     with pytest.raises(WorkersAwayError, match=r"lipsync\.dask local:2 needs a Prefect server"):
         pipeline.translate_video(request)
+
+
+def test_nobody_is_asked_where_no_lips_are_wanted(tmp_path: Path) -> None:
+    config = build_config(None, {"dask": "tcp://192.0.2.1:8786", "lips": "none"})
+    assert config.lipsync.workers is None
+    with pytest.raises(PreflightError, match=r"lecture\.mp4"):
+        pipeline.translate_video(Request(tmp_path / "lecture.mp4", ("hi",), config=config))
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1:8786", "local:0", "http://192.0.2.1:8786", "tcp://host"])
