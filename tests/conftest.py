@@ -71,6 +71,12 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("F2F_HOME", str(tmp_path_factory.getbasetemp() / "f2f_home"))
 
 
+@pytest.fixture(autouse=True)
+def _crashes_say_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that a test starts writes its stacks to stderr when a signal such as SIGSEGV ends it."""
+    monkeypatch.setenv("PYTHONFAULTHANDLER", "1")
+
+
 @pytest.fixture(scope="session")
 def shared_media() -> Path:
     """Folder of real talking faces (GRID clips and more), for developers who have it."""
