@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import socket
@@ -42,7 +43,7 @@ def api_url_of(host: str, port: int) -> str:
 def exposure_warning(host: str, environ: Mapping[str, str] | None = None) -> str:
     """Say what a server that others can reach allows them; empty if none can, or only with a password."""
     environ = os.environ if environ is None else environ
-    if _is_loopback(host) or environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+    if is_loopback(host) or environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         return ""
     return (
         f"Warning: whoever reaches {host} can see, change and start runs, and with them programs on every "
@@ -52,7 +53,8 @@ def exposure_warning(host: str, environ: Mapping[str, str] | None = None) -> str
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether an address leads to the machine itself, whichever that is."""
     try:
         return host in LOOPBACK_HOSTS or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -66,12 +68,22 @@ def check_port(host: str, port: int) -> None:
         UsageError: the port is taken, or ``host`` is no address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            raise UsageError(
-                f"cannot listen on {host}:{port}: {error}; choose another port, for instance: "
-                "PREFECT_SERVER_API_PORT=4280 f2f ui"
-            ) from error
+    except (OSError, OverflowError, UnicodeError) as error:
+        remedy = "choose another port: PREFECT_SERVER_API_PORT=4280, or f2f ui --port 4280"
+        if _is_about_host(error):
+            remedy = (
+                "choose a host that is an address of this machine: PREFECT_SERVER_API_HOST=127.0.0.1, "
+                "or f2f ui --host 127.0.0.1"
+            )
+        raise UsageError(f"cannot listen on {host}:{port}: {error}; {remedy}") from error
+
+
+def _is_about_host(error: Exception) -> bool:
+    if isinstance(error, OSError) and not isinstance(error, socket.gaierror):
+        return error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    # No address has such a name, or it cannot even be asked for.
+    return isinstance(error, (socket.gaierror, UnicodeError))

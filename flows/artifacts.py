@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypedDict
 
@@ -16,7 +16,8 @@ from f2f.report.moments import picture_time_s, source_time_s
 from f2f.report.plot import Line, plot_lse_distance, stand_alone
 from f2f.request import Outputs
 from f2f.results import LipSyncScore, VideoScore
-from flows.names import artifact_key
+from flows.names import artifact_key, lecture_key
+from flows.server import ask_server
 from lipsync_core.media.ffmpeg import input_argument, run_ffmpeg
 
 PICTURE_HEIGHT_PX = 360
@@ -220,25 +221,50 @@ def plain(text: str) -> str:
 
 
 def publish(source: Path, outputs: Outputs) -> None:
-    """Create the artifacts of one finished language in the current flow run."""
+    """Create the artifacts of one finished language in the current flow run.
+
+    One that cannot be shown keeps none of the others away, unless the server is gone: each would wait for it.
+    """
+    from prefect.settings import PREFECT_API_URL
+
+    from flows.shown import shown_if_possible
+
+    for what, show in _artifacts(source, outputs, read_manifest(outputs)):
+        if not shown_if_possible(what, show) and not ask_server(PREFECT_API_URL.value() or "").healthy:
+            return
+
+
+def _artifacts(
+    source: Path, outputs: Outputs, manifest: Manifest
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Give what each artifact is called, and what shows it."""
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-    manifest = read_manifest(outputs)
-    language = outputs.target_language
+    lecture = lecture_key(source)
 
-    def key(what: str) -> str:
-        return artifact_key(source, language, what)
+    def page(what: str, description: str, build: Callable[[], str | None]) -> tuple[str, Callable[[], object]]:
+        key = artifact_key(lecture, outputs.target_language, what)
 
-    create_markdown_artifact(files_markdown(outputs), key=key("report"), description="Report and other files")
+        def show() -> None:
+            if text := build():
+                create_markdown_artifact(text, key=key, description=description)
+
+        return what, show
+
+    def table(what: str, build: Callable[[Manifest], TableArtifact]) -> tuple[str, Callable[[], object]]:
+        key = artifact_key(lecture, outputs.target_language, what)
+        return what, lambda: create_table_artifact(**build(manifest), key=key)
+
+    yield page("report", "Report and other files", lambda: files_markdown(outputs))
+    yield page("picture", "Before and after", lambda: _picture_page(source, outputs, manifest))
+    yield table("segments", segment_table)
+    yield table("lip-sync-error", score_table)
+    yield page("lip-sync-plot", "Lip-sync error over time", lambda: plot_markdown(manifest))
+    yield table("stages", stage_table)
+    yield page("notices", "Notices and warnings", lambda: notices_markdown(manifest))
+
+
+def _picture_page(source: Path, outputs: Outputs, manifest: Manifest) -> str:
     time_s = picture_time_s(manifest)
     jpeg = before_after_jpeg(source, outputs.video, time_s, source_time_s=source_time_s(manifest, time_s))
-    create_markdown_artifact(
-        picture_markdown(jpeg, manifest, time_s), key=key("picture"), description="Before and after"
-    )
-    create_table_artifact(**segment_table(manifest), key=key("segments"))
-    create_table_artifact(**score_table(manifest), key=key("lip-sync-error"))
-    if plot := plot_markdown(manifest):
-        create_markdown_artifact(plot, key=key("lip-sync-plot"), description="Lip-sync error over time")
-    create_table_artifact(**stage_table(manifest), key=key("stages"))
-    if notices := notices_markdown(manifest):
-        create_markdown_artifact(notices, key=key("notices"), description="Notices and warnings")
+    return picture_markdown(jpeg, manifest, time_s)

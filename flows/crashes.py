@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ MESSAGE = (
     f"No sign of life for {SILENCE_S} s: process or machine is gone. Finished stages are kept; the next tick "
     "of its library goes on, or the same command"
 )
+VERSION = 2
+"""Of the automation; to be raised with whatever it watches or does, or servers would keep the old one."""
+_DESCRIPTION = re.compile(rf"{re.escape(AUTOMATION_NAME)}, after \d+ s(?: \(version (\d+)\))?")
 FLOWS = ("translate-video", "translate-lecture", "translate-library", "lipsync-parts")
 BEAT = "prefect.flow-run.heartbeat"
 WATCHED = "f2f.flow-run.watched"
@@ -52,21 +56,36 @@ ENDS = tuple(
 
 
 def ensure_automation() -> bool:
-    """Have the server that the environment names mark silent runs; what a person changed there stays.
+    """Have the server that the environment names mark silent runs.
+
+    One that an earlier version of f2f made is renewed, but stays switched off where a person did that; one
+    that is described in other words is a person's own, and stays as it is.
 
     Returns:
-        Whether the automation was made now.
+        Whether the automation was made or renewed now.
 
     Raises:
         RuntimeError, httpx.HTTPError, PrefectException: the server does not answer or refuses.
     """
     from prefect import get_client
+    from prefect.events.schemas.automations import AutomationCore
 
     with get_client(sync_client=True) as client:
-        if client.read_automations_by_name(AUTOMATION_NAME):
-            return False
-        client.create_automation(automation())
-    return True
+        known = client.read_automations_by_name(AUTOMATION_NAME)
+        if not known:
+            client.create_automation(automation())
+        old = [one for one in known if _version(one.description) < VERSION]
+        for one in old:
+            new = automation().model_dump(mode="json") | {"enabled": one.enabled, "tags": one.tags}
+            # Built from all fields: the client sends only those that were set.
+            client.update_automation(one.id, AutomationCore.model_validate(new))
+    return bool(old) or not known
+
+
+def _version(description: str) -> int:
+    """Return the version of an automation by its description, `VERSION` where a person wrote that."""
+    ours = _DESCRIPTION.fullmatch(description)
+    return int(ours[1] or 1) if ours else VERSION
 
 
 def automation() -> AutomationCore:
@@ -81,7 +100,7 @@ def automation() -> AutomationCore:
     runs = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
     return AutomationCore(
         name=AUTOMATION_NAME,
-        description=f"{AUTOMATION_NAME}, after {SILENCE_S} s",
+        description=f"{AUTOMATION_NAME}, after {SILENCE_S} s (version {VERSION})",
         trigger=EventTrigger(
             match=runs,
             # Flows of others may give signs more seldom, or none.

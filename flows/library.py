@@ -7,7 +7,7 @@ each lecture in a process of its own, whose stages show as a run ``translate-vid
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import State, StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.runtime import deployment as this_deployment
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
@@ -31,22 +32,24 @@ from f2f.disk_errors import disk_words
 from f2f.errors import F2FError
 from f2f.library.batch import run_batch
 from f2f.library.index_page import INDEX_NAME, IndexKeeper
-from f2f.library.lecture import Lecture, LibraryOptions
-from f2f.library.pages import write_pages
+from f2f.library.lecture import Lecture, LibraryOptions, Refused
+from f2f.library.pages import refresh_pages, write_pages
 from f2f.library.planning import utc_now
 from f2f.library.processing import BatchRun, process_lecture
 from f2f.library.summary import Row, Summary
 from f2f.stage import Observer, SilentObserver
 from flows.environment import LOGGERS
 from flows.library_parameters import LibraryParameters, LibraryRunOptions, library_key
-from flows.library_runs import PrefectRunPool, start_runs
+from flows.library_runs import PrefectRunPool, RunPool, start_runs
 from flows.names import artifact_key, run_name
 from flows.shown import shown_if_possible
-from flows.stage_tasks import one_line
+from flows.stage_tasks import SERVER_TROUBLE, one_line
 
 logger = logging.getLogger(__name__)
 TICK_FOLDER = "tick"
 MAX_ROWS = 500
+ENDS = ("made", "failed", "quarantined")
+"""What a run can have brought about."""
 
 
 def _tick_name() -> str:
@@ -137,7 +140,10 @@ def translate_lecture(  # noqa: PLR0913 - one parameter per field of the form
     try:
         wanted = parameters.as_options()
         found = parameters.lecture(lecture, wanted)
-        rows, _ = process_lecture(found, BatchRun(wanted, FlowListener(parameters, wanted)))
+        listener = FlowListener(parameters, wanted)
+        rows, _ = process_lecture(found, BatchRun(wanted, listener))
+        if any(row.state in ENDS for row in rows):
+            listener.refresh_pages()
     except KeyboardInterrupt:
         return Cancelled(message="Interrupted; the next tick goes on")
     except (F2FError, OSError) as error:
@@ -150,14 +156,9 @@ def translate_lecture(  # noqa: PLR0913 - one parameter per field of the form
 
 def _tick(parameters: LibraryParameters, options: LibraryOptions, deployment: str | None) -> State[Any]:
     listener = FlowListener(parameters, options)
-    options.store.look()
     if deployment is not None:
-        started = start_runs(parameters, options, PrefectRunPool(deployment))
-        for reason in started.reasons:
-            logger.warning("%s", reason)
-        listener.write_pages(is_last=True)
-        counts = (f"{count} {what}" for what, count in sorted(started.counts.items()))
-        return Completed(message=", ".join(counts) or "no lecture found")
+        return _start_all(parameters, options, PrefectRunPool(deployment), listener)
+    options.store.look()
     summary, is_through = Summary(), False
     try:
         run_batch(BatchRun(options, listener), parameters.lectures(options), summary)
@@ -166,6 +167,38 @@ def _tick(parameters: LibraryParameters, options: LibraryOptions, deployment: st
         listener.write_pages(is_last=is_through)
         shown_if_possible("lectures", partial(_publish, options, summary))
     return _end_state(summary)
+
+
+def _start_all(
+    parameters: LibraryParameters, options: LibraryOptions, pool: RunPool, listener: FlowListener
+) -> State[Any]:
+    """Start a run for each lecture that needs one; look again if any crashed under the look's eyes.
+
+    The look that a crash calls for is cancelled as long as this one is at work.
+    """
+    n_started = 0
+    while True:
+        began = utc_now()
+        try:
+            options.store.look()
+            started = start_runs(parameters, options, pool)
+            listener.write_pages(is_last=True)
+            is_through = not pool.has_crashed_since(began)
+        except ObjectNotFound as error:
+            remedy = "prefect deploy --all makes the deployments"
+            return Failed(message=f"{one_line(error)}; {remedy}", data=error)
+        except SERVER_TROUBLE as error:
+            logger.debug("the look ended early", exc_info=True)
+            return Failed(message=f"Prefect's server: {one_line(error)}; the next tick goes on", data=error)
+        n_started += started.counts["started"]
+        if is_through:
+            break
+    for reason in started.reasons:
+        logger.warning("%s", reason)
+    started.counts["under way"] -= n_started - started.counts["started"]
+    started.counts["started"] = n_started
+    counts = (f"{count} {what}" for what, count in sorted(started.counts.items()) if count > 0)
+    return Completed(message=", ".join(counts) or "no lecture found")
 
 
 class FlowListener:
@@ -191,7 +224,7 @@ class FlowListener:
         if row.state != "unchanged":
             log = logger.warning if row.reason else logger.info
             log("%s → %s: %s%s", row.lecture, row.target, row.state, f": {row.reason}" if row.reason else "")
-        if row.state in ("made", "failed", "quarantined"):
+        if row.state in ENDS:
             self._keeper.refresh()
 
     def note(self, text: str) -> None:
@@ -200,12 +233,18 @@ class FlowListener:
 
     def write_pages(self, *, is_last: bool = False) -> None:
         """Write index, trends and figures of the library; nothing ends because they cannot be."""
+        self._write(partial(write_pages, is_last=is_last))
+
+    def refresh_pages(self) -> None:
+        """Write them after one lecture, see ``f2f.library.pages``; nothing ends because they cannot be."""
+        self._write(refresh_pages)
+
+    def _write(self, write: Callable[[LibraryOptions, Iterable[Lecture | Refused] | None], object]) -> None:
         try:
             listed = self._parameters.lecture_list is not None
-            found = self._parameters.lectures(self._options) if listed else None
-            write_pages(self._options, found, is_last=is_last)
-        except OSError as error:
-            words = disk_words(error, self._options.output_dir) or str(error)
+            write(self._options, self._parameters.lectures(self._options) if listed else None)
+        except (F2FError, OSError) as error:
+            words = disk_words(error, self._options.output_dir) or one_line(error)
             logger.warning("the library's pages cannot be written: %s", self._options.store.words(words))
 
 

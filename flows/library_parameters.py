@@ -30,6 +30,7 @@ class LibraryRunOptions(BaseModel):
     force: bool = False
     max_attempts: int = MAX_ATTEMPTS
     backoff_s: float = BACKOFF_S
+    retry_quarantined: bool = False
 
 
 class LibraryParameters(BaseModel):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from f2f.library.lecture import Lecture, LibraryOptions, Refused
@@ -16,8 +18,7 @@ from flows.names import run_name, run_tags
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
-MAX_RUNS = 50
-"""Runs of the very same work that are looked for; far more than will ever crash."""
+KEYS_AT_ONCE = 50
 
 
 class RunPool(Protocol):
@@ -28,6 +29,9 @@ class RunPool(Protocol):
 
     def start(self, key: str, name: str, parameters: dict[str, Any], tags: list[str]) -> None:
         """Start a run, unless one was started under this key."""
+
+    def has_crashed_since(self, since: datetime) -> bool:
+        """Whether any of the runs crashed since then."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,27 @@ class PrefectRunPool:
             self.deployment, parameters=parameters, flow_run_name=name, tags=tags, idempotency_key=key,
             as_subflow=False, timeout=0,
         )  # fmt: skip
+
+    def has_crashed_since(self, since: datetime) -> bool:
+        """Ask the server."""
+        from prefect import get_client
+        from prefect.client.schemas.filters import (
+            DeploymentFilter,
+            DeploymentFilterName,
+            FlowRunFilter,
+            FlowRunFilterEndTime,
+            FlowRunFilterState,
+            FlowRunFilterStateType,
+        )
+        from prefect.client.schemas.objects import StateType
+
+        ours = DeploymentFilter(name=DeploymentFilterName(any_=[self.deployment.partition("/")[2]]))
+        crashed = FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED])),
+            end_time=FlowRunFilterEndTime.model_validate({"after_": since}),
+        )
+        with get_client(sync_client=True) as client:
+            return bool(client.read_flow_runs(deployment_filter=ours, flow_run_filter=crashed, limit=1))
 
 
 @dataclass(frozen=True)
@@ -104,16 +129,15 @@ def _start(
         if "quarantined" in todo:
             return "given up", _why_given_up(plan)
         return ("waiting" if "waiting" in todo else "done"), ""
-    keys = [f"{_work_key(plan, options)}-{number}" for number in range(MAX_RUNS)]
-    before = pool.runs(keys)
+    before, key = _runs_of(_work_key(plan, options), pool)
     if any(not run.state or not run.state.is_final() for run in before):
         return "under way", ""
-    n_crashed = sum(run.state.is_crashed() for run in before if run.state)
     # A run that ends in order counts its failures itself, in the lecture's status.
-    if n_crashed >= options.max_attempts or len(before) == MAX_RUNS:
+    n_crashed = _count_crashes(before, plan)
+    if n_crashed >= options.max_attempts:
         return "given up", f"{lecture.name}: its run crashed {n_crashed} times; touch the video to try again"
     pool.start(
-        keys[len(before)],
+        key,
         run_name(lecture.name, plan.targets),
         {"lecture": lecture.name, **parameters.model_dump(mode="json")},
         run_tags(lecture.source, plan.targets, options.root),
@@ -122,13 +146,32 @@ def _start(
 
 
 def _work_key(plan: Plan, options: LibraryOptions) -> str:
-    """Return a key that is the same as long as the same is to be done to the same video."""
-    attempts = {name: one.attempts for name, one in plan.status.languages.items()} if plan.status else {}
+    """Return a key that is the same as long as the same is wanted of the same video, however much is made."""
     parts = [
         real_place(options, options.output_dir), plan.lecture.name, plan.size, plan.mtime_ns,
-        [[one, plan.todo[one], plan.settings[one], attempts.get(one, 0)] for one in plan.targets],
+        sorted(plan.settings.items()),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _runs_of(work_key: str, pool: RunPool) -> tuple[list[FlowRun], str]:
+    """Return the runs that were started for some work, and a key for another."""
+    found: list[FlowRun] = []
+    for first in itertools.count(0, KEYS_AT_ONCE):
+        keys = [f"{work_key}-{number}" for number in range(first, first + KEYS_AT_ONCE)]
+        found += pool.runs(keys)
+        taken = {run.idempotency_key for run in found}
+        if free := [key for key in keys if key not in taken]:
+            return found, free[0]
+    raise AssertionError("numbers end")
+
+
+def _count_crashes(runs: list[FlowRun], plan: Plan) -> int:
+    """Return how many runs crashed since one last brought a language to an end."""
+    languages = plan.status.languages.values() if plan.status else ()
+    ended = [datetime.fromisoformat(one.finished) for one in languages]
+    crashed = [run.state.timestamp for run in runs if run.state and run.state.is_crashed()]
+    return sum(not ended or at > max(ended) for at in crashed)
 
 
 def _why_given_up(plan: Plan) -> str:

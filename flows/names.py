@@ -8,6 +8,9 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from f2f.home import home_folder
+from f2f.library.remote.scratch import FOLDER_NAME
+
 MAX_SLUG_LENGTH = 60
 
 
@@ -44,7 +47,22 @@ def slug(text: str) -> str:
     return "-".join(part for part in (words[:MAX_SLUG_LENGTH].strip("-"), digest) if part)
 
 
-def artifact_key(source: str | Path, target_language: str | None, what: str) -> str:
-    """Return ``lecture-hi-segments``: one key, and so one history, per lecture, language and kind."""
-    parts = [slug(Path(source).stem), *([slug(target_language)] if target_language else []), slug(what)]
-    return "-".join(parts)
+def lecture_key(source: Path) -> str:
+    """Return ``intro-1f0c2a``: the digits stand for its folder, in which no other lecture has its name."""
+    folder, scratch = source.resolve().parent, (home_folder() / FOLDER_NAME).resolve()
+    if folder.is_relative_to(scratch):
+        # What stands for a URL has another folder in each process, but the same path below it.
+        folder = Path(*folder.relative_to(scratch).parts[1:])
+    digest = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return f"{slug(source.stem)}-{digest}"
+
+
+def artifact_key(name: str, target_language: str | None, what: str) -> str:
+    """Return ``intro-1f0c2a-hi-segments``: one key, and so one history, per name, language and kind.
+
+    Args:
+        name: of a lecture or library, as their keys.
+        target_language: None where all languages share it.
+        what: the kind.
+    """
+    return "-".join([name, *([slug(target_language)] if target_language else []), slug(what)])

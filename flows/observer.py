@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from flows.names import artifact_key, task_run_name
+from flows.names import artifact_key, lecture_key, task_run_name
 
 logger = logging.getLogger(__name__)
 UPDATE_INTERVAL_S = 2.0
@@ -100,7 +100,7 @@ class PrefectObserver:
         percent = min(max(100 * done / total, 0.0), 100.0)
         description = f"{task_run_name(stage, bar.target_language)}: {done:g} of {total:g} {unit}"
         if bar.artifact_id is None:
-            key = artifact_key(self.source, bar.target_language, f"{stage}-progress")
+            key = artifact_key(lecture_key(self.source), bar.target_language, f"{stage}-progress")
             bar.artifact_id = self.store.create(percent, key, description)
         else:
             self.store.update(bar.artifact_id, percent, description)

@@ -77,6 +77,8 @@ def serve_library(
     address = _prepare()
     if timetable.cron is not None:
         check_cron(timetable.cron)
+        if (wanted := _wanted_zone()) not in ("", served.zone):
+            say(f"TZ={wanted} names no time zone that is known here: --cron counts in {served.zone} time")
     with _a_server(address, say) as ui_url:
         what = ", ".join(options.targets) or str(lecture_list)
         place = options.store.place(options.root)
@@ -110,11 +112,16 @@ def check_cron(text: str) -> None:
 def local_zone() -> str:
     """Return the IANA name of this machine's time zone; ``UTC`` where the system does not tell."""
     link = os.path.realpath("/etc/localtime")
-    for name in (os.environ.get("TZ", "").lstrip(":"), link.partition("/zoneinfo/")[2]):
-        with contextlib.suppress(ValueError, OSError):
+    for name in (_wanted_zone(), link.partition("/zoneinfo/")[2]):
+        # KeyError: no zone has the name, or the data on zones is not installed.
+        with contextlib.suppress(ValueError, OSError, KeyError):
             if name:
                 return ZoneInfo(name).key
     return "UTC"
+
+
+def _wanted_zone() -> str:
+    return os.environ.get("TZ", "").lstrip(":")
 
 
 def _prepare() -> tuple[int, str] | None:

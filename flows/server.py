@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import socket
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 LOCAL_TIMEOUT_S = 2.0
 REMOTE_TIMEOUT_S = 3.0
+_ANOTHER = "something that is no Prefect server answers"
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,12 @@ def ask_server(api_url: str, environ: Mapping[str, str] | None = None) -> Answer
     A closed local port answers within milliseconds, a silent one after ``LOCAL_TIMEOUT_S``, a silent
     machine elsewhere after ``REMOTE_TIMEOUT_S``.
     """
-    parts = urllib.parse.urlsplit(api_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return Answer(api_url, False, "that is no http address")
     try:
+        parts = urllib.parse.urlsplit(api_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            return Answer(api_url, False, "that is no http address")
         if not _is_health(_get(f"{api_url}/health", environ)):
-            return Answer(api_url, False, "something that is no Prefect server answers")
+            return Answer(api_url, False, _ANOTHER)
         # Everybody may ask for the health, only who knows the password for more.
         _get(f"{api_url}/hello", environ)
     except urllib.error.HTTPError as error:
@@ -85,8 +87,10 @@ def ask_server(api_url: str, environ: Mapping[str, str] | None = None) -> Answer
         return Answer(api_url, False, f"it answers {error.code}")
     except urllib.error.URLError as error:
         return Answer(api_url, False, _words(error.reason))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.InvalidURL) as error:
         return Answer(api_url, False, _words(error))
+    except http.client.HTTPException:
+        return Answer(api_url, False, _ANOTHER)
     return Answer(api_url, True)
 
 

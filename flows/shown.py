@@ -11,9 +11,15 @@ from lipsync_core.errors import LipSyncError
 logger = logging.getLogger(__name__)
 
 
-def shown_if_possible(what: str, show: Callable[[], object]) -> None:
-    """Show something on the run page; what goes wrong is logged."""
+def shown_if_possible(what: str, show: Callable[[], object]) -> bool:
+    """Show something on the run page; what goes wrong is logged.
+
+    Returns:
+        Whether it shows now.
+    """
     try:
         show()
     except (*SERVER_TROUBLE, LipSyncError, OSError, ValueError) as error:
         logger.warning("%s could not be shown: %s", what, one_line(error))
+        return False
+    return True

@@ -50,6 +50,11 @@ def is_transient(error: BaseException) -> bool:
     return not any(isinstance(each, FINAL) for each in chain) and any(map(_passes, chain))
 
 
+def is_server_trouble(error: BaseException) -> bool:
+    """Return whether an error, or what led to it, is what Prefect raises when its server is gone."""
+    return any(isinstance(each, SERVER_TROUBLE) for each in _causes(error))
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     each: BaseException | None = error
     while each is not None:

@@ -37,7 +37,7 @@ from flows.observer import PrefectObserver
 from flows.parameters import RunOptions, parameters_of, request_of
 from flows.server import ask_server
 from flows.shown import shown_if_possible
-from flows.stage_tasks import SERVER_TROUBLE, ServerLostError, StageTasks, one_line
+from flows.stage_tasks import SERVER_TROUBLE, ServerLostError, StageTasks, is_server_trouble, one_line
 from lipsync_core.errors import LipSyncError
 
 logger = logging.getLogger(__name__)
@@ -156,6 +156,9 @@ def run_as_flow(request: Request, observer: Observer) -> list[Outcome]:
     except SERVER_TROUBLE as error:
         if error is handover.failure:
             raise
+        # The work failed first, and would fail again without a server, perhaps after hours.
+        if isinstance(handover.failure, (F2FError, LipSyncError)) and not is_server_trouble(handover.failure):
+            raise handover.failure from handover.failure.__cause__
         if handover.outputs is None:
             raise ServerLostError(one_line(error)) from error
         observer.notice("the Prefect server went away; the run is done, but shows there as unfinished")

@@ -2,8 +2,10 @@ import errno
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from made_library import add_lecture, fail, finish
+from prefect.exceptions import ObjectNotFound
 from run_pool import Pool
 
 from f2f.config import Config
@@ -51,6 +53,70 @@ def test_a_tick_starts_runs_and_keeps_the_index(
     assert (options.output_dir / "index.html").is_file()
     assert 'state="waiting"' in (options.output_dir / "library.prom").read_text(encoding="utf-8")
     assert tick(options, deployment="translate-lecture/translate-lecture").message == "2 under way"
+
+
+def test_a_crash_while_a_tick_looks_is_taken_up_by_it(
+    options: LibraryOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Pool(crashes_to_tell=1)
+    monkeypatch.setattr(library, "PrefectRunPool", lambda name: pool)
+    add_lecture(options, "a.mp4")
+
+    def write(*args: object, **rest: object) -> None:
+        if len(pool.started) == 1:
+            pool.end_all("crashed")
+
+    monkeypatch.setattr(library, "write_pages", write)
+    assert tick(options, deployment="translate-lecture/translate-lecture").message == "2 started"
+    assert len(pool.started) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (httpx.ConnectError("nothing listens there"), "nothing listens there; the next tick goes on"),
+        (ObjectNotFound(RuntimeError("404"), "no such thing"), "prefect deploy --all makes the deployments"),
+    ],
+)
+def test_a_server_that_fails_ends_a_tick_in_one_line(
+    options: LibraryOptions, monkeypatch: pytest.MonkeyPatch, error: Exception, remedy: str
+) -> None:
+    pool = Pool()
+
+    def start(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pool, "start", start)
+    monkeypatch.setattr(library, "PrefectRunPool", lambda name: pool)
+    add_lecture(options, "a.mp4")
+    ended = tick(options, deployment="translate-lecture/translate-lecture")
+    assert ended.type.value == "FAILED"
+    assert "\n" not in ended.message and ended.message.endswith(remedy)
+
+
+def test_a_run_of_a_lecture_brings_the_pages_up_to_date(
+    options: LibraryOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lecture = add_lecture(options, "a.mp4")
+
+    def process(*args: object) -> Any:
+        finish(options, lecture, "hi")
+        return [Row("a.mp4", "hi", "made", 60.0, 30.0)], None
+
+    monkeypatch.setattr(library, "process_lecture", process)
+    library.translate_lecture.fn(lecture.name, **dict(LibraryParameters.of(options)))
+    figures = (options.output_dir / "library.prom").read_text(encoding="utf-8")
+    assert "f2f_outputs_total" in figures and (options.output_dir / "index.html").is_file()
+
+
+def test_pages_that_cannot_be_made_end_nothing(
+    options: LibraryOptions, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    half = tmp_path / "list.csv"
+    half.write_text("lecture,t", encoding="utf-8")
+    parameters = LibraryParameters.of(options, half)
+    library.FlowListener(parameters, options).row(Row("a.mp4", "hi", "made", 60.0, 30.0))
+    assert "the library's pages cannot be written: " in caplog.text and "list.csv" in caplog.text
 
 
 def test_a_tick_without_a_deployment_brings_the_library_up_to_date_itself(options: LibraryOptions) -> None:

@@ -1,8 +1,9 @@
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from made_library import add_lecture, fail, finish
+from made_library import add_lecture, fail, finish, set_status
 from run_pool import Pool
 
 from f2f.config import Config, MuxConfig
@@ -10,7 +11,7 @@ from f2f.errors import UsageError
 from f2f.library.lecture import LibraryOptions
 from f2f.library.options import build_library_options
 from flows.library_parameters import LibraryParameters, library_key
-from flows.library_runs import Started, start_runs
+from flows.library_runs import KEYS_AT_ONCE, Started, start_runs
 from flows.names import run_name
 
 
@@ -85,12 +86,51 @@ def test_a_crashed_run_is_taken_up_again_but_not_for_ever(options: LibraryOption
     assert look(options, pool).counts == {"started": 1}
 
 
+def test_crashes_before_a_language_was_done_do_not_count(options: LibraryOptions) -> None:
+    options = replace(options, max_attempts=2)
+    lecture = add_lecture(options, "a.mp4")
+    pool = Pool()
+    for _ in range(2):
+        assert look(options, pool).counts == {"started": 1}
+        pool.end_all("crashed")
+    later = (datetime.now(timezone.utc) + timedelta(minutes=1)).isoformat(timespec="seconds")
+    set_status(options, lecture, {"hi": {"finished": later}})
+    finish(options, lecture, "hi", **{})
+    set_status(options, lecture, {"hi": {"finished": later}})
+    assert look(options, pool).counts == {"started": 1}
+
+
 def test_a_run_that_left_without_a_result_is_started_again(options: LibraryOptions) -> None:
     add_lecture(options, "a.mp4")
     pool = Pool()
-    for _ in range(4):  # cancelled by a person, or it found the lease held: that is no failure
+    for _ in range(2 * KEYS_AT_ONCE):  # cancelled, or it found the lease held: that is no failure
         assert look(options, pool).counts == {"started": 1}
         pool.end_all("cancelled")
+    assert len(pool.started) == 2 * KEYS_AT_ONCE
+
+
+def test_a_lecture_with_a_language_done_is_still_under_way(options: LibraryOptions) -> None:
+    lecture = add_lecture(options, "a.mp4")
+    pool = Pool()
+    look(options, pool)
+    finish(options, lecture, "hi")
+    assert look(options, pool).counts == {"under way": 1}
+    fail(options, lecture, "es", "failed", "out of memory")
+    set_status(options, lecture, {"es": {"state": "failed", "attempts": 1}})  # due at once
+    assert look(options, pool).counts == {"under way": 1}
+    pool.end_all("completed")
+    assert look(options, pool).counts == {"started": 1}
+
+
+def test_runs_that_a_person_deletes_keep_nothing_from_being_started(options: LibraryOptions) -> None:
+    add_lecture(options, "a.mp4")
+    pool = Pool()
+    for _ in range(2):
+        look(options, pool)
+        pool.end_all("crashed")
+    del pool.states[min(pool.states)]
+    assert look(options, pool).counts == {"started": 1}
+    assert len(pool.started) == 3
 
 
 def test_refused_and_given_up_lectures_are_named(options: LibraryOptions, tmp_path: Path) -> None:

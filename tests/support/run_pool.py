@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +14,10 @@ class Pool:
 
     states: dict[str, str] = field(default_factory=dict)
     started: list[dict[str, Any]] = field(default_factory=list)
+    crashes_to_tell: int = 0
 
     def runs(self, keys: list[str]) -> list[Any]:
-        return [self._run(self.states[key]) for key in keys if key in self.states]
+        return [self._run(key, self.states[key]) for key in keys if key in self.states]
 
     def start(self, key: str, name: str, parameters: dict[str, Any], tags: list[str]) -> None:
         if key not in self.states:
@@ -25,9 +27,18 @@ class Pool:
     def end_all(self, state: str) -> None:
         self.states = dict.fromkeys(self.states, state)
 
+    def has_crashed_since(self, since: datetime) -> bool:
+        self.crashes_to_tell -= 1
+        return self.crashes_to_tell >= 0
+
     @staticmethod
-    def _run(state: str) -> Any:
+    def _run(key: str, state: str) -> Any:
         is_final = state in ("completed", "crashed", "cancelled")
         return SimpleNamespace(
-            state=SimpleNamespace(is_final=lambda: is_final, is_crashed=lambda: state == "crashed")
+            idempotency_key=key,
+            state=SimpleNamespace(
+                is_final=lambda: is_final,
+                is_crashed=lambda: state == "crashed",
+                timestamp=datetime.now(timezone.utc),
+            ),
         )
