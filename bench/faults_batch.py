@@ -105,7 +105,7 @@ def torment(library: Library, times: int, chance: random.Random) -> list[str]:
         while kills.total() < times:
             if not library.untouched():
                 library.add()
-            place, victim = choose(kills.total(), VICTIMS)
+            place, victim = choose(kills.total(), times, VICTIMS)
             if strike(library, place, victim, chance):
                 kills[place, victim] += 1
         n_ends, last = bring_to_an_end(library)

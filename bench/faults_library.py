@@ -146,10 +146,14 @@ class Watch(Looker):
                             self.broken.append(f"{path.name} ({status.st_size} bytes)")
 
 
-def choose(number: int, victims: Sequence[str]) -> tuple[str, str]:
-    """Return where and whom the kill of that number hits: each stage with each victim, then any moment."""
+def choose(number: int, times: int, victims: Sequence[str]) -> tuple[str, str]:
+    """Return where and whom the kill of that number hits: each stage with each victim, then any moment.
+
+    At least a third of ``times`` are for any moment, even if not every stage has met every victim by then.
+    """
     n_rounds, one = divmod(number, len(STAGES))
-    place = STAGES[4 * one % len(STAGES)] if n_rounds < len(victims) else ANY_MOMENT  # early and late in turn
+    at_stages = min(len(STAGES) * len(victims), times - times // 3)
+    place = STAGES[4 * one % len(STAGES)] if number < at_stages else ANY_MOMENT  # early and late in turn
     return place, victims[(one + n_rounds) % len(victims)]
 
 

@@ -72,7 +72,7 @@ def torment(through: str, library: Library, folder: Path, times: int, chance: ra
         while kills.total() < times:
             while len(library.untouched()) < N_AHEAD:
                 library.add()
-            place, victim = choose(kills.total(), setup.victims)
+            place, victim = choose(kills.total(), times, setup.victims)
             tired = {name for name, n in children.items() if victim == "child" and n >= MAX_CHILD_KILLS}
             work = wait_for_work(eyes, place, tired, chance)
             if setup.kill(victim, work):

@@ -153,7 +153,9 @@ class Server:
         query: dict[str, Any] = {"sort": "START_TIME_ASC", "flows": {"name": {"any_": [flow]}}}
         if state is not None:
             query["flow_runs"] = {"state": {"type": {"any_": [state]}}}
-        found = self.ask("/flow_runs/filter", query)
+        found: list[dict[str, Any]] = []
+        while page := self.ask("/flow_runs/filter", {**query, "offset": len(found)}):
+            found += page
         return [run for run in found if run["state_type"] != "SCHEDULED" or not run["auto_scheduled"]]
 
     def ask(self, path: str, body: Any) -> Any:

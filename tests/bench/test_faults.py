@@ -35,12 +35,15 @@ def put(path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("n_victims", [3, 4, 5])
 def test_each_stage_is_hit_with_each_victim_and_soon_each_of_both(faults: ModuleType, n_victims: int) -> None:
     victims = tuple("abcde"[:n_victims])
-    kills = [faults.choose(number, victims) for number in range(9 * n_victims + 1)]
+    times = 14 * n_victims
+    kills = [faults.choose(number, times, victims) for number in range(9 * n_victims + 1)]
     assert len(set(kills[:-1])) == 9 * n_victims
     assert kills[-1][0] == faults.ANY_MOMENT
     first = kills[:9]
     assert {place for place, _ in first} == set(faults.STAGES)
     assert {victim for _, victim in first} == set(victims)
+    few = [faults.choose(number, 12, victims) for number in range(12)]
+    assert [place for place, _ in few].count(faults.ANY_MOMENT) == 4
 
 
 def test_a_library_that_is_not_whole_is_told_from_one_that_is(faults: ModuleType, tmp_path: Path) -> None:
