@@ -14,8 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
+import f2f
 from f2f.errors import EXIT_STAGE_FAILED
 from f2f.library.worker import BEGIN_EVENT, DONE_EVENT, FAILED_EVENT, Order
 from f2f.session import RESUME
@@ -24,6 +26,12 @@ from f2f.stage import Observer
 _CHECK_EVERY_S = 2.0
 _PATIENCE_S = 15.0  # for a clean end after SIGINT
 _TAIL_LINES = 20
+
+# In place of "-m", which would take any random.py of the current folder, the lectures' say, for Python's own.
+_WORKER = (
+    "import sys; sys.path[:] = filter(None, sys.path); "  # PYTHONSAFEPATH does it since Python 3.11
+    "import runpy; runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,8 @@ class _Child:
     def __enter__(self) -> _Child:
         self._started_s = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "f2f.library.worker"],
+            [sys.executable, "-c", _WORKER, "f2f.library.worker"],
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -177,6 +186,19 @@ class _Child:
     def _keep(self, pipe: IO[bytes]) -> None:
         for line in pipe:
             self._tail.append(" ".join(line.decode("utf-8", "replace").split()))
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which no file of the current folder passes for a module.
+
+    f2f itself may have been found there (``python -m f2f`` beside its source): then its folder stays known.
+    """
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}  # for the worker's own children, too
+    root = str(Path(f2f.__file__).parents[1])
+    if root == (sys.path[0] or str(Path.cwd())):
+        paths = (environment.get("PYTHONPATH"), root)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return environment
 
 
 def _result(event: dict[str, Any]) -> LanguageResult:

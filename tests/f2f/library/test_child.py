@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from processes import group_is_gone
 
+import f2f
 from f2f.config import Config, DeadlinesConfig
 from f2f.library import child
 from f2f.library.child import LostError, run_child
@@ -64,3 +67,28 @@ def test_a_stage_that_hangs_ends_its_child_and_says_why(tmp_path: Path, log: Pat
         "deadlines.idle_factor)"
     )
     assert "film a.mp4" in log.read_text() and not list(tmp_path.glob("a.hi*"))
+
+
+def test_files_of_the_current_folder_are_no_modules(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("random", "queue", "runpy", "f2f"):
+        (tmp_path / f"{name}.py").write_text(f"open({name!r}, 'w').close(); raise SystemExit({name!r})")
+    (tmp_path / "a.mp4").write_text("film")
+    monkeypatch.chdir(tmp_path)
+    order = order_for([Request(tmp_path / "a.mp4", ("hi",), output_dir=tmp_path)], force=False, runner=None)
+    [result] = run_child(order, SilentObserver(), lambda: True)
+    assert result.error is None and (tmp_path / "a.hi.mp4").exists()
+    assert not [name for name in ("random", "queue", "runpy", "f2f") if (tmp_path / name).exists()]
+
+
+@pytest.mark.parametrize("first", ["", "root", "bin"])
+def test_f2f_is_found_again_where_only_the_current_folder_holds_it(
+    monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    root = Path(f2f.__file__).parents[1]
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("PYTHONPATH", "before")
+    monkeypatch.setattr(sys, "path", [str(root) if first == "root" else first, *sys.path])
+    known = child._environment()["PYTHONPATH"].split(os.pathsep)
+    assert known == (["before"] if first == "bin" else ["before", str(root)])
