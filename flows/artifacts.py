@@ -1,23 +1,20 @@
 """What a finished translation leaves on its run page: tables, a picture, where the files are.
 
-The builders turn a manifest into plain tables and markdown; only ``publish`` talks to Prefect.
+A manifest becomes plain tables and markdown here; ``flows.publishing`` hands them to Prefect.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
 from f2f.manifest import Manifest, SegmentEntry, StageRecord
-from f2f.report.moments import picture_time_s, source_time_s
 from f2f.report.plot import Line, plot_lse_distance, stand_alone
 from f2f.request import Outputs
 from f2f.results import LipSyncScore, VideoScore
-from flows.names import artifact_key, lecture_key
-from flows.server import ask_server
 from lipsync_core.media.ffmpeg import input_argument, run_ffmpeg
 
 PICTURE_HEIGHT_PX = 360
@@ -218,53 +215,3 @@ def code(text: str) -> str:
 def plain(text: str) -> str:
     """Return ``text`` so that a page of markdown shows it as it is."""
     return re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", " ".join(text.split()))
-
-
-def publish(source: Path, outputs: Outputs) -> None:
-    """Create the artifacts of one finished language in the current flow run.
-
-    One that cannot be shown keeps none of the others away, unless the server is gone: each would wait for it.
-    """
-    from prefect.settings import PREFECT_API_URL
-
-    from flows.shown import shown_if_possible
-
-    for what, show in _artifacts(source, outputs, read_manifest(outputs)):
-        if not shown_if_possible(what, show) and not ask_server(PREFECT_API_URL.value() or "").healthy:
-            return
-
-
-def _artifacts(
-    source: Path, outputs: Outputs, manifest: Manifest
-) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Give what each artifact is called, and what shows it."""
-    from prefect.artifacts import create_markdown_artifact, create_table_artifact
-
-    lecture = lecture_key(source)
-
-    def page(what: str, description: str, build: Callable[[], str | None]) -> tuple[str, Callable[[], object]]:
-        key = artifact_key(lecture, outputs.target_language, what)
-
-        def show() -> None:
-            if text := build():
-                create_markdown_artifact(text, key=key, description=description)
-
-        return what, show
-
-    def table(what: str, build: Callable[[Manifest], TableArtifact]) -> tuple[str, Callable[[], object]]:
-        key = artifact_key(lecture, outputs.target_language, what)
-        return what, lambda: create_table_artifact(**build(manifest), key=key)
-
-    yield page("report", "Report and other files", lambda: files_markdown(outputs))
-    yield page("picture", "Before and after", lambda: _picture_page(source, outputs, manifest))
-    yield table("segments", segment_table)
-    yield table("lip-sync-error", score_table)
-    yield page("lip-sync-plot", "Lip-sync error over time", lambda: plot_markdown(manifest))
-    yield table("stages", stage_table)
-    yield page("notices", "Notices and warnings", lambda: notices_markdown(manifest))
-
-
-def _picture_page(source: Path, outputs: Outputs, manifest: Manifest) -> str:
-    time_s = picture_time_s(manifest)
-    jpeg = before_after_jpeg(source, outputs.video, time_s, source_time_s=source_time_s(manifest, time_s))
-    return picture_markdown(jpeg, manifest, time_s)

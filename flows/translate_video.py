@@ -27,7 +27,6 @@ from f2f.errors import F2FError
 from f2f.outputs import placed_outputs
 from f2f.request import Outcome, Request
 from f2f.stage import Observer, SilentObserver
-from flows import artifacts
 from flows.crashes import signs_of_life, told_when_it_hangs
 from flows.dask_parts import dask_parts
 from flows.endings import failure_line
@@ -35,6 +34,7 @@ from flows.environment import LOGGERS
 from flows.names import run_name, run_tags
 from flows.observer import PrefectObserver
 from flows.parameters import RunOptions, parameters_of, request_of
+from flows.publishing import publish
 from flows.server import ask_server
 from flows.shown import shown_if_possible
 from flows.stage_tasks import SERVER_TROUBLE, ServerLostError, StageTasks, is_server_trouble, one_line
@@ -125,7 +125,7 @@ def _run(request: Request, observer: Observer) -> list[Outcome]:
         reachable = ask_server(PREFECT_API_URL.value() or "").healthy
         for target in tasks.finished_targets if reachable else ():
             outputs = placed_outputs(request, target)
-            shown_if_possible("artifacts", partial(artifacts.publish, request.source, outputs))
+            shown_if_possible("artifacts", partial(publish, request.source, outputs))
 
 
 def _set_tags(request: Request) -> None:

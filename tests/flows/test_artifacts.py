@@ -8,6 +8,7 @@ from flow_samples import engine, make_manifest
 from synthetic import ffmpeg, make_clip
 
 from f2f.manifest import StageRecord
+from f2f.report.moments import picture_time_s
 from f2f.request import Outputs
 from f2f.results import ScoreCurve
 from flows import artifacts
@@ -86,9 +87,9 @@ def test_the_plot_needs_no_style_sheet_and_is_left_out_where_nothing_was_measure
 
 def test_the_picture_is_taken_where_most_lips_were_made() -> None:
     manifest = make_manifest(SOURCE)
-    assert artifacts.picture_time_s(manifest) == pytest.approx((10 + 29) / 2 / 25)
+    assert picture_time_s(manifest) == pytest.approx((10 + 29) / 2 / 25)
     untouched = manifest.lips.model_copy(update={"stretches": manifest.lips.stretches[:1]})
-    assert artifacts.picture_time_s(manifest.model_copy(update={"lips": untouched})) == 1.0
+    assert picture_time_s(manifest.model_copy(update={"lips": untouched})) == 1.0
 
 
 def test_before_after_shows_source_left_and_output_right(tmp_path: Path) -> None:
