@@ -1,8 +1,18 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from flows.names import MAX_SLUG_LENGTH, artifact_key, run_name, run_tags, slug, task_run_name
+from f2f.library.remote.scratch import scratch_folder
+from flows.names import (
+    MAX_SLUG_LENGTH,
+    artifact_key,
+    lecture_key,
+    run_name,
+    run_tags,
+    slug,
+    task_run_name,
+)
 
 
 def test_runs_are_named_after_lecture_and_languages() -> None:
@@ -45,5 +55,27 @@ def test_names_that_lose_letters_stay_apart() -> None:
 
 
 def test_artifact_keys_name_lecture_language_and_kind() -> None:
-    assert artifact_key("/a/Lecture 1.mp4", "hi", "lip-sync-error") == "lecture-1-hi-lip-sync-error"
-    assert artifact_key("/a/Lecture 1.mp4", None, "probe-progress") == "lecture-1-probe-progress"
+    assert (
+        artifact_key("lecture-1-1f0c2a", "pt-BR", "lip-sync-error") == "lecture-1-1f0c2a-pt-br-lip-sync-error"
+    )
+    assert artifact_key("lecture-1-1f0c2a", None, "probe-progress") == "lecture-1-1f0c2a-probe-progress"
+
+
+def test_lectures_of_one_name_in_two_folders_have_each_a_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (lecture_key(tmp_path / week / "Intro.mp4") for week in ("week 1", "week 2"))
+    assert re.fullmatch("intro-[0-9a-f]{6}", first) and first != second
+    monkeypatch.chdir(tmp_path)
+    assert lecture_key(Path("week 1/Intro.mp4")) == first
+
+
+def test_a_lecture_behind_a_url_has_one_history_on_all_machines() -> None:
+    class Owner:
+        """Of a folder here that stands for a bucket, as each process has one."""
+
+    owners = Owner(), Owner()
+    here, there = (scratch_folder(owner) / "s3" / "bucket" for owner in owners)
+    assert here != there
+    assert lecture_key(here / "week 1" / "Intro.mp4") == lecture_key(there / "week 1" / "Intro.mp4")
+    assert lecture_key(here / "week 1" / "Intro.mp4") != lecture_key(here / "week 2" / "Intro.mp4")

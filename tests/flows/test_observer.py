@@ -3,7 +3,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from flows.names import lecture_key
 from flows.observer import UPDATE_INTERVAL_S, PrefectObserver
+
+SOURCE = Path("/data/lecture.mp4")
+KEY = f"{lecture_key(SOURCE)}-hi-lipsync-progress"
 
 
 class Bars:
@@ -31,7 +35,7 @@ class Clock:
 
 def run_stage(seconds: float, step_s: float, total: float | None = 100.0, takes: bool = True) -> Bars:
     bars, clock = Bars(takes=takes), Clock()
-    observer = PrefectObserver(Path("/data/lecture.mp4"), bars, clock)
+    observer = PrefectObserver(SOURCE, bars, clock)
     observer.stage_started("lipsync", "hi")
     for i in range(round(seconds / step_s)):
         clock.now_s += step_s
@@ -46,7 +50,7 @@ def test_quick_stages_show_no_bar() -> None:
 
 def test_long_stages_move_one_bar_at_most_every_two_seconds() -> None:
     calls = run_stage(10.0, 0.125).calls
-    assert [name for name, _, _ in calls] == ["lecture-hi-lipsync-progress"] + ["update"] * 5
+    assert [name for name, _, _ in calls] == [KEY] + ["update"] * 5
     assert [round(percent) for _, percent, _ in calls] == [20, 40, 60, 80, 100, 100]
     assert calls[0][2] == "lipsync → hi: 20 of 100 frames"
     assert calls[-1][2] == "lipsync → hi: done in 10.0 s"
@@ -62,7 +66,7 @@ def test_more_than_all_is_shown_as_all() -> None:
 
 def test_a_bar_that_could_not_be_made_is_not_moved() -> None:
     calls = run_stage(4.5, 0.5, takes=False).calls
-    assert [name for name, _, _ in calls] == ["lecture-hi-lipsync-progress"] * 2
+    assert [name for name, _, _ in calls] == [KEY] * 2
 
 
 def test_progress_of_a_stage_that_never_started_is_ignored() -> None:
