@@ -184,11 +184,12 @@ class RemoteDesk(Desk):
         return [self._output_files(target)[0] for target in self._plan.targets]
 
     def _small_files(self) -> Iterator[Path]:
-        """Give captions, reports and manifests beside video and outputs."""
+        """Give captions, reports and manifests beside video and outputs, in whatever case they are named."""
+        start = f"{self._root.name}.".lower()
         for folder in dict.fromkeys((self._plan.lecture.source.parent, self._outputs)):
             for path in list(folder.iterdir()) if folder.is_dir() else ():
                 if (
-                    path.name.startswith(f"{self._root.name}.")
+                    path.name.lower().startswith(start)
                     and path.suffix.lower() not in VIDEO_SUFFIXES
                     and path.is_file()
                 ):

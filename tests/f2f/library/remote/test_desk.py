@@ -77,6 +77,20 @@ def test_only_sizes_and_stamps_are_here_until_it_is_worked_on(options: LibraryOp
     ]
 
 
+def test_captions_in_another_case_than_the_video_are_brought_too(
+    options: LibraryOptions, memory: Bucket
+) -> None:
+    memory.put("lec/x/Talk.mp4", "a film")
+    memory.put("lec/x/talk.en.srt", CUE)
+    options.store.look()
+    lecture = next(one for one in find_lectures(options) if one.name == "x/Talk.mp4")
+    assert isinstance(lecture, Lecture)
+    captions = lecture.source.with_name("talk.en.srt")
+    with options.store.desk(plan_lecture(lecture, options, NOW), options, held):
+        assert captions.read_text() == CUE
+    assert captions.read_bytes() == bytes(len(CUE))
+
+
 def test_files_of_the_library_that_a_list_names_are_brought_too(
     options: LibraryOptions, tmp_path: Path
 ) -> None:
