@@ -1,8 +1,9 @@
 """``library.jsonl`` in a store that cannot append: an object for each line, and the file composed of them.
 
 Whoever finishes an output writes its line as an object of its own, so machines lose none of each other's.
-Whoever writes the pages adds those lines to the file that the file does not have. A line that the file has
-had for a day is tidied away: until then a slow writer may have replaced the file by one without it.
+Whoever reads the file adds those lines that it does not have. Whoever writes the pages also removes, behind
+the file, the objects older than a day of lines that it had before: until then a slow writer may have replaced
+it by one without them.
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ def add_figures(mirror: Mirror, output_dir: Path, figures: dict[str, Any]) -> No
     objects.write(f"{out}/{LIBRARY_FOLDER.as_posix()}/{FOLDER_NAME}/{figures['manifest']}.json", line)
 
 
-def compose_figures(mirror: Mirror, output_dir: Path) -> None:
+def compose_figures(mirror: Mirror, output_dir: Path) -> list[str]:
     """Bring the file up to date here, from that in the store and the lines that it lacks.
+
+    Returns:
+        Keys of the objects that may go once the file is in the store.
 
     Raises:
         StoreError: the store does not give them.
@@ -53,6 +57,5 @@ def compose_figures(mirror: Mirror, output_dir: Path) -> None:
     if new:
         with path.open("ab") as file:
             file.writelines(line + b"\n" for line in sorted(new))  # a line begins with its time
-    for one in known:
-        if time.time() - entries[one].stamp_ns / 1e9 > _DAY_S:
-            objects.remove(entries[one].key)
+    before_ns = (time.time() - _DAY_S) * 1e9
+    return [entries[one].key for one in known if entries[one].stamp_ns < before_ns]

@@ -192,15 +192,15 @@ class RemoteStore(Store):
         with self._pages_lease(_LAST_PATIENCE_S if is_last else _PATIENCE_S) as lease:
             self.look()
             before = {path: stat_file(path) for path in self._page_files()}
-            compose_figures(self._mirror, self.output_dir)
+            done = compose_figures(self._mirror, self.output_dir)
             write()
             for path in self._page_files():
                 if before.pop(path, None) != stat_file(path):
                     _check_held(lease)
                     self._mirror.upload(path)
-            for gone in before:
+            objects, _ = self._mirror.where(self.output_dir)
+            for key in (*done, *(self._mirror.where(gone)[1] for gone in before)):
                 _check_held(lease)
-                objects, key = self._mirror.where(gone)
                 objects.remove(key)
 
     def _page_files(self) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from synthetic import make_clip
 from f2f import cli
 from f2f.library.lecture import Lecture, LibraryOptions
 from f2f.library.pricing import price_library
-from f2f.library.remote import RemoteStore
+from f2f.library.remote import RemoteStore, figures
 from f2f.library.remote import store as remote_store
 from f2f.library.remote.leases import LeaseObjects
 from f2f.library.remote.objects import Objects
@@ -96,6 +96,29 @@ def test_what_cannot_be_read_is_refused_in_a_price_and_the_rest_counts(
     assert {name for name, start, end in asked if start < end} == {name for name, *_ in asked} == {
         "a.mp4", "good.mp4",
     }  # fmt: skip
+
+
+def test_figures_are_tidied_with_the_pages_behind_the_file_and_by_nobody_who_reads(
+    memory: Bucket, store: RemoteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "_DAY_S", -60.0)
+    text, name = f'{{"manifest":"{1:064x}"}}', f"out/.f2f/library/metrics/{1:064x}.json"
+    memory.put(name, text)
+    store.write_pages(lambda: None)
+    store.look()
+    store.fetch_figures()
+    assert (memory.get("out/library.jsonl"), memory.get(name)) == (text + "\n", text)
+
+    def upload(*args: object) -> None:
+        raise StoreError("full")
+
+    with monkeypatch.context() as broken, pytest.raises(StoreError, match="full"):
+        broken.setattr(Objects, "upload", upload)
+        store.write_pages(lambda: (store.output_dir / "index.html").write_text("new"))
+    assert memory.get(name) == text
+    store.write_pages(lambda: None)
+    assert memory.get("out/library.jsonl") == text + "\n"
+    assert not memory.names("out/.f2f/library/metrics")
 
 
 def test_the_last_pages_wait_for_another_writer_who_comes_to_an_end(
