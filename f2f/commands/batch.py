@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from f2f.commands.shared_options import (
+    Attempts,
+    Backoff,
     ConfigFile,
     Consent,
     Debug,
@@ -26,6 +28,7 @@ from f2f.commands.shared_options import (
     NoLipsync,
     Patterns,
     Profile,
+    RetryQuarantined,
     Runner,
     Settings,
 )
@@ -60,16 +63,9 @@ def batch(  # noqa: PLR0913 - one parameter per option
     device: Device = None,
     consent: Consent = None,
     no_lipsync: NoLipsync = False,
-    attempts: Annotated[
-        int, typer.Option(metavar="N", min=1, help="What failed so often is left alone until it changes.")
-    ] = 3,
-    backoff: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0, help="Wait before the second attempt; doubles after that."),
-    ] = 60.0,
-    retry_quarantined: Annotated[
-        bool, typer.Option("--retry-quarantined", help="Try again what was given up.")
-    ] = False,
+    attempts: Attempts = 3,
+    backoff: Backoff = 60.0,
+    retry_quarantined: RetryQuarantined = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would take, and do nothing.")
     ] = False,
@@ -174,12 +170,13 @@ class _Listener:
     def write_pages(self, *, is_last: bool = False) -> None:
         """Write index, trends and figures for Prometheus; a batch does not end because they cannot be."""
         from f2f.disk_errors import disk_words
+        from f2f.errors import F2FError
         from f2f.library.pages import write_pages
 
         try:
             found = None if self._listed is None else self._listed()
             write_pages(self._options, found, is_last=is_last)
-        except OSError as error:
+        except (F2FError, OSError) as error:  # such as a library that is away for a moment
             words = disk_words(error, self._options.output_dir) or error
             text = self._options.store.words(f"the library's pages cannot be written: {words}")
             if text != self._told:

@@ -62,3 +62,10 @@ Patterns = Annotated[
     list[str] | None,
     typer.Option("--pattern", metavar="GLOB", help="Only lectures whose path or file name fits; repeatable."),
 ]
+Attempts = Annotated[
+    int, typer.Option(metavar="N", min=1, help="What failed so often is left alone until it changes.")
+]
+Backoff = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="Wait before the second attempt; doubles after that.")
+]
+RetryQuarantined = Annotated[bool, typer.Option("--retry-quarantined", help="Try again what was given up.")]

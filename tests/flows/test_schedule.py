@@ -13,6 +13,7 @@ from f2f.cli import run
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.library.lecture import LibraryOptions
 from f2f.library.timetable import Timetable
+from flows.library_parameters import LibraryParameters
 from flows.schedule import _is_unfinished, check_cron, local_zone, serve_library
 
 # Prefect's import passes through libraries whose own deprecations are not ours to fix.
@@ -109,6 +110,27 @@ def test_the_command_hands_over_what_it_was_told(tmp_path: Path, monkeypatch: py
     assert (library.targets, library.lipsync, library.patterns) == (("hi", "es"), False, ("*.mp4",))
     assert lecture_list is None
     assert timetable == Timetable(every=timedelta(hours=2), now=True)
+
+
+def test_a_batch_and_a_schedule_with_the_same_options_mean_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr("flows.runner.PrefectRunner.schedule", lambda self, *rest: told.append(rest) or 0)
+    monkeypatch.setattr("f2f.commands.batch._run", lambda session, *rest: told.append(rest))
+    (tmp_path / "terms.csv").write_text("a,b\n")
+    words = [
+        str(tmp_path), "--to", "hi", "--glossary", str(tmp_path / "terms.csv"), "--licence", "permissive",
+        "--device", "cpu", "--i-have-consent", "--attempts", "5", "--backoff", "7", "--retry-quarantined",
+    ]  # fmt: skip
+    assert run(["batch", *words]) == run(["schedule", *words, "--every", "2h"]) == 0
+    by_batch, by_schedule = (rest[0] for rest in told)
+    assert by_batch == by_schedule
+    assert by_schedule.config.synthesize.consent and by_schedule.config.licence == "permissive"
+    parameters = LibraryParameters.of(by_schedule)
+    again = LibraryParameters.model_validate_json(parameters.model_dump_json()).as_options()
+    assert (again.max_attempts, again.backoff_s, again.retry_quarantined) == (5, 7, True)
+    assert again.config == by_batch.config
 
 
 @pytest.mark.parametrize(
