@@ -31,7 +31,7 @@ from f2f.session import Session
 
 EXIT_CODES = (
     "Exit codes: 0 stopped · 2 the command, its configuration or its timetable cannot be used · "
-    "3 Prefect or its server is missing"
+    "3 Prefect, its server or a package that reads URLs is missing"
 )
 
 
@@ -86,6 +86,7 @@ def schedule(  # noqa: PLR0913 - one parameter per option
             lipsync=not no_lipsync, force=force, max_attempts=attempts, backoff_s=backoff,
             retry_quarantined=retry_quarantined,
         )  # fmt: skip
+        options.store.check()
         if list_ is not None:
             LectureList(list_, options)  # its mistakes are told now, not at night
         raise typer.Exit(an_installed_runner().schedule(options, list_, timetable, session.say))

@@ -12,6 +12,7 @@ from prefect_api import free_port
 from f2f.cli import run
 from f2f.errors import EngineUnavailableError, UsageError
 from f2f.library.lecture import LibraryOptions
+from f2f.library.store import Store
 from f2f.library.timetable import Timetable
 from flows.library_parameters import LibraryParameters
 from flows.schedule import _is_unfinished, check_cron, local_zone, serve_library
@@ -131,6 +132,18 @@ def test_a_batch_and_a_schedule_with_the_same_options_mean_the_same(
     again = LibraryParameters.model_validate_json(parameters.model_dump_json()).as_options()
     assert (again.max_attempts, again.backoff_s, again.retry_quarantined) == (5, 7, True)
     assert again.config == by_batch.config
+
+
+def test_a_store_in_which_machines_cannot_share_the_work_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check(store: Store) -> None:
+        raise UsageError("creates one object twice")
+
+    monkeypatch.setattr(Store, "check", check)
+    monkeypatch.setattr("flows.runner.PrefectRunner.schedule", lambda self, *rest: 0)
+    assert run(["schedule", str(tmp_path), "--to", "hi", "--every", "2h"]) == 2
+    assert "creates one object twice" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
