@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 
 EXIT_CODES = (
     "Exit codes: 0 every lecture is done · 2 the command, its configuration or the list cannot be used, "
-    "nothing was done · 4 some lectures failed, were given up or refused: the table says why, the same "
-    "command goes on · 130 interrupted, the same command goes on"
+    "nothing was done · 3 the same, for want of a package that reads URLs · 4 some lectures failed, were "
+    "given up or refused: the table says why, the same command goes on · 130 interrupted, the same command "
+    "goes on"
 )
 
 

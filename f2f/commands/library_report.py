@@ -9,7 +9,10 @@ import typer
 from f2f.commands.shared_options import Debug, Json
 from f2f.session import Session
 
-EXIT_CODES = "Exit codes: 0 done · 2 there is no such library, or nothing was finished in it yet"
+EXIT_CODES = (
+    "Exit codes: 0 done · 2 there is no such library, or nothing was finished in it yet · "
+    "3 a package that reads URLs is missing"
+)
 
 
 def report(
