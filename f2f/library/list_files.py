@@ -30,7 +30,7 @@ def read_csv_rows(path: Path, problems: list[str]) -> Iterator[tuple[str, dict[s
         raise UsageError(f"list {path} is not in UTF-8 (byte {error.start}): save it as UTF-8") from error
     except (OSError, csv.Error) as error:
         raise UsageError(f"list {path} cannot be read: {error}") from error
-    heading = [cell.strip().casefold() for cell in rows[0][1]] if rows else []
+    heading = [_key(cell) for cell in rows[0][1]] if rows else []
     if "lecture" not in heading:
         raise UsageError(
             f"list {path}: the first row must name the columns, 'lecture' among them, not {heading}"
@@ -59,4 +59,9 @@ def read_yaml_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict):
             entry = {"lecture": entry}
-        yield f"{path.name}, entry {number}", {str(key): value for key, value in entry.items()}
+        yield f"{path.name}, entry {number}", {_key(str(key)): value for key, value in entry.items()}
+
+
+def _key(heading: str) -> str:
+    """Return the name of a column, which options of commands write with a hyphen."""
+    return heading.strip().casefold().replace("-", "_")

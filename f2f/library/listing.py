@@ -1,7 +1,8 @@
 """Lectures from a list, CSV or YAML, each with what it wants otherwise than the rest of the library.
 
-``list.csv`` has a column ``lecture``, and any of ``to``, ``from``, options of ``f2f translate``
-(``captions``, ``translation``, ``glossary``, ``voice``, ``speakers`` …) and dotted configuration keys::
+``list.csv`` has a column ``lecture``, and any of ``to``, ``from``, options of ``f2f translate`` that stand
+for a key of the configuration (``captions``, ``translation``, ``glossary``, ``voice``, ``speakers`` …, see
+``f2f.options.CONFIG_FLAGS``) and dotted configuration keys::
 
     lecture,to,captions,voice
     week1/intro.mp4,hi,week1/intro.en.vtt,hi+f2
@@ -35,6 +36,8 @@ from f2f.library.scanning import Folder, is_wanted, read_folder, same_stems, why
 from f2f.options import CONFIG_FLAGS, flag_settings
 
 _OWN_COLUMNS = ("lecture", "to", "from")
+_INSTEAD = {"no_lipsync": "lips: none", "no_mark": "mark: false", "i_have_consent": "consent: true"}
+"""For options of the command without a value of their own."""
 
 
 @dataclass(frozen=True)
@@ -191,12 +194,10 @@ def _is_known(key: str) -> bool:
 def _unknown(key: Any) -> str:
     names = [*_OWN_COLUMNS, *CONFIG_FLAGS]
     near = difflib.get_close_matches(str(key), [*names, *allowed_keys()], n=1)
-    hint = (
-        f"did you mean {near[0]!r}?"
-        if near
-        else f"allowed are {', '.join(names)} and keys of the configuration"
-    )
-    return f"unknown column {key!r}; {hint}"
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    if key in _INSTEAD:
+        hint = f"give {_INSTEAD[key]}; "
+    return f"unknown column {key!r}; {hint}allowed are {', '.join(names)} and keys of the configuration"
 
 
 def _words(value: Any) -> list[str]:

@@ -76,6 +76,35 @@ def test_yaml_may_differ_by_language(root: Path) -> None:
     assert (second.name, second.targets) == ("c.mp4", ("fr",))
 
 
+def test_options_may_be_written_as_in_commands(root: Path) -> None:
+    text = "lecture,to,video-stretch,Library-Voices,lips,mark,consent\nc.mp4,hi,true,v.json,none,false,true\n"
+    entry = (
+        "- {lecture: c.mp4, to: hi, video-stretch: true, library-voices: v.json, lips: none, mark: false,"
+        " consent: true}"
+    )
+    for [lecture] in (read(root, text), read(root, entry, "list.yaml")):
+        assert isinstance(lecture, Lecture)
+        config = request_for(lecture, LibraryOptions(root, root, ()), ("hi",)).config
+        assert config.fit.video_stretch and config.synthesize.library_voices == root / "v.json"
+        assert (config.lipsync.engine, config.mux.mark, config.synthesize.consent) == ("none", False, True)
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ("no-lipsync", "give lips: none"),
+        ("no-mark", "give mark: false"),
+        ("i-have-consent", "give consent: true"),
+        ("workdir", "allowed are lecture, to, from, profile"),
+    ],
+)
+def test_options_that_a_list_does_not_take_are_told_with_those_that_it_does(
+    root: Path, column: str, says: str
+) -> None:
+    [line] = mistakes(root, f"lecture,to,{column}\nc.mp4,hi,x\n")
+    assert says in line and "video_stretch and keys of the configuration" in line
+
+
 def test_every_mistake_is_told_with_its_row(root: Path) -> None:
     lines = mistakes(
         root,
