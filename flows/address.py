@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import os
@@ -59,6 +60,21 @@ def is_loopback(host: str) -> bool:
         return host in LOOPBACK_HOSTS or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_here(host: str) -> bool:
+    """Return whether an address is one of this machine's own."""
+    if is_loopback(host):
+        return True
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)
+    except OSError:
+        return False
+    for family, kind, _, _, address in found:
+        with socket.socket(family, kind) as probe, contextlib.suppress(OSError):
+            probe.bind(address)
+            return True
+    return False
 
 
 def check_port(host: str, port: int) -> None:

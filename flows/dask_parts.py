@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
@@ -21,10 +21,11 @@ from prefect import Flow, Task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 from prefect.futures import as_completed
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY
 from prefect.states import Completed
 
 from f2f.errors import EngineUnavailableError, F2FError, StageError, WorkersAwayError
+from flows.address import DEFAULT_PORT, is_here, is_loopback
 from flows.crashes import signs_of_life
 from flows.stage_tasks import one_line
 from lipsync_core.errors import LipSyncError
@@ -62,14 +63,14 @@ class DaskParts:
         """See that there is somebody to do the work.
 
         Raises:
-            EngineUnavailableError: a package is missing.
+            EngineUnavailableError: a package is missing, or workers could not reach Prefect's server.
             WorkersAwayError: no scheduler answers, or it has no workers.
         """
         missing = [name for name in ("prefect_dask", "distributed") if importlib.util.find_spec(name) is None]
         if missing:
             raise EngineUnavailableError(f"--dask needs the package {missing[0]}; run: {INSTALL}")
         if self.is_elsewhere:
-            _ask_scheduler(self.address)
+            _check_reach(self.address, _ask_scheduler(self.address))
 
     def __call__(
         self, folder: Path, numbers: Sequence[int], n_parts: int, made: Callable[[int], None]
@@ -178,8 +179,27 @@ def _task(number: int, n_parts: int) -> Task[[str, int], int]:
     )
 
 
-def _ask_scheduler(address: str) -> None:
-    """See that a scheduler answers and has workers.
+def _check_reach(address: str, workers: Iterable[str]) -> None:
+    """See that workers at these addresses reach the Prefect server of this run, which they are told of.
+
+    Raises:
+        EngineUnavailableError: it answers on this machine only, and a worker is on another one.
+    """
+    api_url = PREFECT_API_URL.value() or ""
+    if not is_loopback(urlsplit(api_url).hostname or ""):
+        return
+    elsewhere = [one for one in workers if not is_here(urlsplit(one).hostname or "")]
+    if elsewhere:
+        raise EngineUnavailableError(
+            f"the worker {elsewhere[0]} of {address} cannot reach the Prefect server at {api_url}, as only "
+            "this machine can: start it with f2f ui --host ADDRESS, and export PREFECT_API_URL="
+            f"http://ADDRESS:{urlsplit(api_url).port or DEFAULT_PORT}/api here; ADDRESS is this machine's in "
+            "your network"
+        )
+
+
+def _ask_scheduler(address: str) -> list[str]:
+    """Return the addresses of a scheduler's workers.
 
     Raises:
         WorkersAwayError: not so.
@@ -199,6 +219,7 @@ def _ask_scheduler(address: str) -> None:
             f"the Dask scheduler at {address} has no workers: start some with dask worker {address} "
             "--nthreads 1 --memory-limit 0"
         )
+    return list(workers)
 
 
 def _lost_work() -> tuple[type[Exception], ...]:

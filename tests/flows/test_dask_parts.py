@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pickle
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from f2f import pipeline
 from f2f.errors import ConfigError, EngineUnavailableError, PreflightError, WorkersAwayError
@@ -32,6 +34,29 @@ def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch: pytest.Monkey
     assert error.value.is_passing, "a library must not give its lectures up for that"
     assert said.startswith(f"no Dask scheduler answers at {address} (") and "\n" not in said
     assert said.endswith("start one with dask scheduler --host 127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("api_url", "worker", "is_refused"),
+    [
+        ("http://127.0.0.1:4280/api", "tcp://192.0.2.11:40001", True),
+        ("http://localhost:4280/api", "tcp://[2001:db8::1]:40001", True),
+        ("http://192.0.2.10:4280/api", "tcp://192.0.2.11:40001", False),
+        ("http://127.0.0.1:4280/api", "tcp://127.0.0.1:40001", False),
+    ],
+)
+def test_workers_elsewhere_must_reach_the_server_of_the_run(
+    api_url: str, worker: str, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_parts, "_ask_scheduler", lambda address: ["tcp://127.0.0.1:40000", worker])
+    refusal = pytest.raises(EngineUnavailableError) if is_refused else nullcontext()
+    with temporary_settings({PREFECT_API_URL: api_url}), refusal as error:
+        dask_parts.dask_parts("tcp://192.0.2.10:8786")
+    if error is not None:
+        said = str(error.value)
+        assert f"{worker} of tcp://192.0.2.10:8786 cannot reach the Prefect server at {api_url}" in said
+        assert "f2f ui --host ADDRESS" in said and "PREFECT_API_URL=http://ADDRESS:4280/api" in said
+        assert "\n" not in said
 
 
 def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
