@@ -10,7 +10,7 @@ from f2f.library.urls import is_url
 
 _COMMANDS = ("batch", "report", "schedule")
 _FILES = ("--config", "--glossary", "--list")
-_ADDRESSES = ("--dask", "--host")
+_NO_FILES = ("--dask", "--host", "--text", "--voice")
 
 
 def refuse_urls(arguments: Sequence[str]) -> None:
@@ -21,7 +21,7 @@ def refuse_urls(arguments: Sequence[str]) -> None:
     """
     words = [part for word in arguments for part in (word.split("=", 1) if word[:2] == "--" else [word])]
     for before, word in pairwise(["", *words]):
-        if not is_url(word) or before in _ADDRESSES:
+        if not is_url(word) or before in _NO_FILES:
             continue
         if words[0] not in _COMMANDS or before in _FILES:
             raise UsageError(
