@@ -1,8 +1,8 @@
 """Whether a stage has a chance in the memory that is left: asked before it starts.
 
 What a stage takes is what it took on this machine before with the same engine, settings and size of picture
-(``$F2F_HOME/memory.json``); before its first time, a part of the size of its weights. Refused is only what
-cannot work: the least that was ever measured does not fit, swap included.
+(``$F2F_HOME/memory.HOST.json``); before its first time, a part of the size of its weights. Refused is only
+what cannot work: the least that was ever measured does not fit, swap included.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from f2f.errors import StageError, UsageError
 from f2f.home import home_folder
 from f2f.peak_memory import used_mib
 from f2f.workspace import make_key, write_atomically
 
-_FILE_NAME = "memory.json"
 _LEAST_PART = 0.25  # of the published weights: 32 bits that are read as 8
 _MIB = 2**20
 
@@ -103,7 +104,7 @@ def check_memory(stage: str, config: Mapping[str, Any], key: str, tell: Callable
 def read_demands() -> dict[str, Demand]:
     """Return what was measured on this machine, by key; nothing where that cannot be read."""
     try:
-        kept = json.loads((home_folder() / _FILE_NAME).read_text(encoding="utf-8"))
+        kept = json.loads(_file().read_text(encoding="utf-8"))
         return {key: Demand(float(one["least_mib"]), float(one["last_mib"])) for key, one in kept.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -118,7 +119,12 @@ def keep_demand(key: str, peak_mib: float | None) -> None:
     demands[key] = Demand(round(least_mib, 1), round(peak_mib, 1))
     text = json.dumps({name: vars(one) for name, one in sorted(demands.items())}, indent=1)
     with contextlib.suppress(OSError):
-        write_atomically(home_folder() / _FILE_NAME, text)
+        write_atomically(_file(), text)
+
+
+def _file() -> Path:
+    """Return where demands are kept: several machines may share the folder, each with others."""
+    return home_folder() / f"memory.{quote(socket.gethostname(), safe='')}.json"
 
 
 def _first_demand(config: Mapping[str, Any], used: float) -> Demand | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,8 +114,21 @@ def test_nothing_is_refused_where_nothing_is_known(monkeypatch: pytest.MonkeyPat
     keep_demand("lipsync cpu x", 3000)
     settle(monkeypatch, None)
     assert told_of("lipsync", {}, "lipsync cpu x") == []
-    (home / "memory.json").write_text("{ half")
+    [file] = home.glob("memory.*.json")
+    file.write_text("{ half")
     assert read_demands() == {}
+
+
+def test_machines_that_share_a_folder_keep_their_demands_apart(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    for host, peak_mib in (("large", 8000), ("small/1", 2000)):
+        monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+        assert read_demands() == {}
+        keep_demand("lipsync cpu x", peak_mib)
+    settle(monkeypatch, Available(4000, 0))
+    assert told_of("lipsync", {}, "lipsync cpu x") == []
+    assert len(list(home.iterdir())) == 2
 
 
 def test_demands_are_kept_apart_by_engine_device_and_size_of_picture() -> None:
