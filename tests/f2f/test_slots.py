@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -114,14 +115,26 @@ def test_where_slots_cannot_be_kept_the_work_is_done_and_it_is_said(home: Path) 
         assert "cannot be kept" in told[0] and "F2F_HOME" in told[0]
 
 
-def test_the_slot_of_another_user_can_be_waited_for_and_taken(home: Path) -> None:
+def test_the_slot_of_another_user_can_be_waited_for_and_taken(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with take_slot("gpu", 1, "a", print):
         pass
     for path in (home / "slots").iterdir():
         path.chmod(0o444)
+    plain_open, refused = os.open, []
+
+    def open_as_other(path: Path, flags: int, *rest: int) -> int:
+        if flags & os.O_ACCMODE != os.O_RDONLY:  # root itself is refused nothing
+            refused.append(path.name)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return plain_open(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", open_as_other)
     told: list[str] = []
     with take_slot("gpu", 1, "b", told.append):
         assert told == []
+        assert len(set(refused)) == 2  # queue and slot
 
 
 @pytest.mark.parametrize(
