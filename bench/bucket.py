@@ -91,6 +91,8 @@ class Machine:
 
     def __init__(self, home: Path) -> None:
         self.name, self.reused, self.worked = home.name, list[str](), list[str]()
+        # Not pipes: one that nobody reads yet fills up, and its batch stands still with a lease in its hands.
+        self._events, self._said = home.with_suffix(".events"), home.with_suffix(".said")
         command = [
             sys.executable,
             "-m",
@@ -102,18 +104,18 @@ class Machine:
             "--to",
             "es",
         ]
-        self.process = subprocess.Popen(
-            [*command, "--from", "en", "--no-lipsync", "--profile", "embedded", "--json"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-            env=os.environ | {"F2F_HOME": str(home), "F2F_RUNNER": "inline"},
-        )  # fmt: skip
+        with self._events.open("wb") as events, self._said.open("wb") as said:
+            self.process = subprocess.Popen(
+                [*command, "--from", "en", "--no-lipsync", "--profile", "embedded", "--json"],
+                stdout=events, stderr=said, start_new_session=True,
+                env=os.environ | {"F2F_HOME": str(home), "F2F_RUNNER": "inline"},
+            )  # fmt: skip
 
     def end(self) -> list[str]:
         """Wait for a good end; return the lectures that it made."""
-        out, shown = self.process.communicate()
-        if self.process.returncode:
-            sys.exit(f"{self.name}: {shown}")
-        events = [json.loads(line) for line in out.splitlines()]
+        if self.process.wait():
+            sys.exit(f"{self.name}: {self._said.read_text(encoding='utf-8')}")
+        events = [json.loads(line) for line in self._events.read_text(encoding="utf-8").splitlines()]
         for event in events:
             if event["event"] == "stage_finished":
                 (self.reused if event["reused"] else self.worked).append(event["stage"])
