@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect_api import ask, free_port, runs_of
+from prefect_api import ask, free_port, own_environment, runs_of
 from processes import Said, group_is_gone
 from synthetic import make_clip
 
@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
-ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 540
 
 
@@ -47,12 +46,7 @@ def test_a_scheduled_tick_translates_what_is_new_and_the_next_one_leaves_it_alon
     for suffix, text in ((".srt", "Good morning"), (".es.srt", "Buenos días")):
         cue = f"1\n00:00:00,100 --> 00:00:00,900\n{text}\n"
         (library / f"intro{suffix}").write_text(cue, encoding="utf-8")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")} | {
-        "PREFECT_HOME": str(tmp_path / "home"),
-        "PREFECT_SERVER_API_PORT": str(port),
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = own_environment(tmp_path / "home") | {"PREFECT_SERVER_API_PORT": str(port)}
     options = ["--every", "30s", "--to", "es", "--from", "en", "--profile", "embedded", "--no-lipsync"]
     command = [sys.executable, "-m", "f2f", "schedule", str(library), "-o", str(tmp_path / "out"), *options]
     process = subprocess.Popen(

@@ -9,16 +9,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import Said, group_is_gone
+from processes import Said, ended, group_is_gone
 from synthetic import make_clip, make_talking_face
 
 from f2f.workspace import hash_file
+from flows.names import lecture_key
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -111,21 +111,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             process.wait()
 
 
-@contextmanager
-def ended(command: list[str], environment: dict[str, str]) -> Iterator[Said]:
-    """Run a process with all that it starts, and end them."""
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-    said = Said(process)
-    try:
-        yield said
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        said.end(20)
-
-
 @pytest.fixture
 def drive(server: Server, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Run the driver with small stages and return what it says."""
@@ -180,12 +165,11 @@ def test_a_translation_shows_in_prefect(server: Server, tmp_path: Path) -> None:
     before = [each["id"] for each in tasks["lipsync → hi"]["task_inputs"]["wait_for"]]
     assert before == [tasks["fit → hi"]["id"]]
     artifacts = server.artifacts(run)
-    assert {f"lecture-hi-{what}" for what in ("segments", "lip-sync-error", "picture", "report")} <= set(
-        artifacts
-    )
-    assert "सुप्रभात" in json.loads(artifacts["lecture-hi-segments"]["data"])[0]["target (hi)"]
-    assert "data:image/jpeg;base64," in artifacts["lecture-hi-picture"]["data"]
-    assert (folder / "lecture.hi.html").as_uri() in artifacts["lecture-hi-report"]["data"]
+    key = f"{lecture_key(source)}-hi"
+    assert {f"{key}-{what}" for what in ("segments", "lip-sync-error", "picture", "report")} <= set(artifacts)
+    assert "सुप्रभात" in json.loads(artifacts[f"{key}-segments"]["data"])[0]["target (hi)"]
+    assert "data:image/jpeg;base64," in artifacts[f"{key}-picture"]["data"]
+    assert (folder / "lecture.hi.html").as_uri() in artifacts[f"{key}-report"]["data"]
 
     again = subprocess.run(
         command, env=server.environment, capture_output=True, text=True, timeout=RUN_S, check=False
@@ -289,9 +273,10 @@ def test_what_passes_is_tried_again_and_long_stages_show_progress(
     tasks, artifacts = server.tasks(run), server.artifacts(run)
     assert tasks["lipsync → hi"]["run_count"] == 2
     assert tasks["lipsync → es"]["run_count"] == 1
-    bar = artifacts["lecture-1-hi-lipsync-progress"]
+    key = lecture_key(tmp_path / "Lecture 1.mp4")
+    bar = artifacts[f"{key}-hi-lipsync-progress"]
     assert (bar["type"], bar["data"], bar["task_run_id"]) == ("progress", 100, tasks["lipsync → hi"]["id"])
-    assert {"lecture-1-hi-segments", "lecture-1-es-segments", "lecture-1-es-notices"} <= set(artifacts)
+    assert {f"{key}-{what}" for what in ("hi-segments", "es-segments", "es-notices")} <= set(artifacts)
 
 
 def test_errors_come_back_as_they_were(server: Server, drive: Any, tmp_path: Path) -> None:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import urllib.request
+from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def own_environment(home: Path) -> dict[str, str]:
+    """Return this environment with a Prefect of its own in place of this user's, and one thread for each."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    return kept | {"PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
 def free_port() -> int:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
@@ -44,6 +48,43 @@ class Said:
         assert self._process.stdout is not None
         self._process.stdout.close()
         return "".join(self.lines)
+
+
+@contextlib.contextmanager
+def ended(command: list[str], environment: Mapping[str, str], cwd: Path | None = None) -> Iterator[Said]:
+    """Run a process with all that it starts, and end them."""
+    process = subprocess.Popen(
+        command, env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    said = Said(process)
+    try:
+        yield said
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        said.end(20)
+
+
+@contextlib.contextmanager
+def none_left(variable: str) -> Iterator[None]:
+    """Kill in the end whatever has ``NAME=value`` in its environment, also in a group of its own."""
+    try:
+        yield
+    finally:
+        while left := _living_with(variable):
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+
+
+def _living_with(variable: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone meanwhile, or not ours
+            if variable.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return found
 
 
 def living_members(group: int) -> list[int]:
