@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from f2f.workspace import write_atomically
 
@@ -14,6 +15,15 @@ STATUS_NAME = "status.json"
 MAX_FAILURES = 100
 
 State = Literal["done", "failed", "quarantined"]
+
+
+def _check_time(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("it has no time zone")
+    return text
+
+
+_Time = Annotated[str, AfterValidator(_check_time)]
 
 
 class _Record(BaseModel):
@@ -57,7 +67,7 @@ class LanguageStatus(_Record):
     source_sha256: str
     attempts: int = 0
     error: str | None = None
-    not_before: str | None = None
+    not_before: _Time | None = None
     finished: str
     seconds: float
     subtitles: tuple[str, int, int] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Container
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from lipsync_core.media.ffmpeg import input_argument, run_ffmpeg
 
 FOLDER_NAME = "thumbnails"
 SIZE_PX = (320, 180)
+_OWN_NAME = re.compile(r"[0-9a-f]{16}")
 _STAMP_TOLERANCE_NS = 2 * 10**9  # some shared folders keep time stamps in steps of two seconds
 
 
@@ -58,7 +60,7 @@ def refresh_thumbnail(path: Path, video: Path, manifest: Path) -> bool:
 def tidy_thumbnails(library_folder: Path, lecture_keys: Container[int]) -> None:
     """Remove the pictures of all lectures but those with these ``thumbnail_key``."""
     for path in (library_folder / FOLDER_NAME).glob("*/*.jpg"):
-        if int(path.stem, 16) not in lecture_keys:
+        if _OWN_NAME.fullmatch(path.stem) and int(path.stem, 16) not in lecture_keys:
             path.unlink(missing_ok=True)
 
 

@@ -258,3 +258,12 @@ def test_keeping_pages_takes_a_bounded_share_of_the_time() -> None:
     assert spent_s / now_s < 0.05 and written > 40
     keeper.close()
     assert written * 3.0 == spent_s
+
+
+def test_what_is_no_picture_of_ours_is_left_alone(options: LibraryOptions) -> None:
+    folder = options.folder / "thumbnails" / "my"
+    folder.mkdir(parents=True)
+    for name in ("cover.jpg", "0x12.jpg", "12.jpg"):
+        (folder / name).write_bytes(b"mine")
+    index(options)
+    assert len(list(folder.iterdir())) == 3

@@ -160,6 +160,16 @@ def test_a_status_that_cannot_be_read_is_none(options: LibraryOptions) -> None:
     assert list(own_subtitles(None)) == []
 
 
+@pytest.mark.parametrize("time", ["soon", "2030-13-01T00:00:00+00:00", "2030-01-01T00:00:00"])
+def test_a_status_whose_date_is_none_is_none(options: LibraryOptions, time: str) -> None:
+    due = (NOW + timedelta(seconds=60)).isoformat()
+    finish(options, "failed", attempts=1, error="no", not_before=due)
+    path = plan(options).workspace_root / "status.json"
+    assert todo(options) == "waiting"
+    path.write_text(path.read_text().replace(due, time))
+    assert todo(options) == "new"
+
+
 def test_a_video_that_is_gone_is_planned_and_fails_later(options: LibraryOptions, tmp_path: Path) -> None:
     lecture = Lecture(tmp_path / "gone.mp4", "gone.mp4", ("hi",))
     assert plan_lecture(lecture, options, NOW).size == -1
