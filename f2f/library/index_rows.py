@@ -94,7 +94,7 @@ def lecture_row(lecture: Lecture, options: LibraryOptions, now: datetime) -> Lec
         folder=_folder_words(path),
         state=max((each.state for each in languages), key=STATES.index, default="waiting"),
         note=_holder_words(plan),
-        picture=_picture(plan, options, targets),
+        picture=_picture(plan, options, languages),
         duration_s=next(durations, plan.status.source.duration_s if plan.status else None),
         languages=languages,
     )
@@ -172,9 +172,11 @@ def _holder_words(plan: Plan) -> str:
     return f"{visible(holder.host)} works on it since {_clock(holder.started)}"
 
 
-def _picture(plan: Plan, options: LibraryOptions, targets: Iterable[str]) -> str | None:
+def _picture(plan: Plan, options: LibraryOptions, languages: Iterable[LanguageRow]) -> str | None:
     lecture, real = plan.lecture, plan.workspace_root.parents[1]
     path = thumbnail_path(options.folder, lecture.name)
+    # The same whichever languages a batch wants: two at once would else take each other's pictures anew.
+    targets = sorted(each.code for each in languages if each.video is not None)
     for target in targets if options.store.has_videos else ():
         video = real / f"{lecture.source.stem}.{target}.mp4"
         if refresh_thumbnail(path, video, video.with_suffix(".json")):

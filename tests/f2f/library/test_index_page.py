@@ -267,3 +267,19 @@ def test_what_is_no_picture_of_ours_is_left_alone(options: LibraryOptions) -> No
         (folder / name).write_bytes(b"mine")
     index(options)
     assert len(list(folder.iterdir())) == 3
+
+
+def test_batches_into_several_languages_take_no_picture_anew(
+    options: LibraryOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes: list[str] = []
+    monkeypatch.setattr(thumbnails, "run_ffmpeg", lambda words, what: (takes.append(what), b"\xff\xd8")[1])
+    lecture = add_lecture(options, "lecture.mp4")
+    for number, target in enumerate(options.targets):
+        os.utime(finish(options, lecture, target), (1e9 + number * 60,) * 2)
+    for targets in (("hi",), ("es",), ("fr", "hi", "es")):
+        write_index(replace(options, targets=targets))
+    assert takes == ["taking a picture of lecture.es.mp4"]
+    (options.output_dir / "lecture.es.mp4").unlink()
+    assert len(index(options).pictures) == 1
+    assert takes[1:] == ["taking a picture of lecture.hi.mp4"]
