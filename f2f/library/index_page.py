@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -224,5 +225,6 @@ def _tidy(options: LibraryOptions, n_pages: int) -> None:
             path.unlink(missing_ok=True)
     old_s = time.time() - _LEFTOVER_S
     for path in (*options.output_dir.glob(f".{INDEX_NAME}.*.tmp"), *folder.glob(".*.html.*.tmp")):
-        if path.stat().st_mtime < old_s:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # its writer renamed it meanwhile
+            if path.stat().st_mtime < old_s:
+                path.unlink()

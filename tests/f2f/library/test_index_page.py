@@ -283,3 +283,10 @@ def test_batches_into_several_languages_take_no_picture_anew(
     (options.output_dir / "lecture.es.mp4").unlink()
     assert len(index(options).pictures) == 1
     assert takes[1:] == ["taking a picture of lecture.hi.mp4"]
+
+
+def test_a_leftover_that_its_writer_renames_meanwhile_is_no_error(options: LibraryOptions) -> None:
+    options.output_dir.mkdir()
+    # It is in the listing, and gone when it is looked at.
+    (options.output_dir / ".index.html.1-abc.tmp").symlink_to("gone")
+    index(options)
