@@ -72,7 +72,7 @@ def write_index(options: LibraryOptions, found: Iterable[Lecture | Refused] | No
 
     Args:
         options: of the library, as it is translated.
-        found: its lectures in order of their names; None looks for them.
+        found: the lectures of a list; those that other batches wanted follow them. None looks for all.
 
     Returns:
         How many lectures are in each state, by language.
@@ -82,7 +82,7 @@ def write_index(options: LibraryOptions, found: Iterable[Lecture | Refused] | No
         OSError: the index cannot be written.
     """
     now, index, keys = utc_now(), _Index(), set[int]()
-    rows = _rows(_all_lectures(options) if found is None else found, options, now, keys)
+    rows = _rows(_all_lectures(options, found), options, now, keys)
     folder = options.folder / PAGES_NAME
     first: list[LectureRow] = []
     number, page = 0, list(islice(rows, PAGE_SIZE))
@@ -138,10 +138,19 @@ class IndexKeeper:
         self._next_s = ended_s + max(self.LEAST_S, self.SHARE * (ended_s - began_s))
 
 
-def _all_lectures(options: LibraryOptions) -> Iterator[Lecture | Refused]:
-    """Give the lectures that are wanted, and those that earlier batches with other patterns wanted."""
-    for one in find_lectures(replace(options, patterns=())):
-        if is_wanted(one.name, options) or _is_known(one, options):
+def _all_lectures(
+    options: LibraryOptions, listed: Iterable[Lecture | Refused] | None
+) -> Iterator[Lecture | Refused]:
+    """Give the lectures that are wanted, and those that batches with other patterns or lists wanted."""
+    names = set[str]()
+    for one in listed or ():
+        names.add(one.name)
+        yield one
+    # Of what is not in a list no language is wanted.
+    targets = options.targets if listed is None else ()
+    for one in find_lectures(replace(options, patterns=(), targets=targets)):
+        is_due = listed is None and is_wanted(one.name, options)
+        if is_due or (one.name not in names and _is_known(one, options)):
             yield one
 
 

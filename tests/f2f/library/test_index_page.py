@@ -290,3 +290,22 @@ def test_a_leftover_that_its_writer_renames_meanwhile_is_no_error(options: Libra
     # It is in the listing, and gone when it is looked at.
     (options.output_dir / ".index.html.1-abc.tmp").symlink_to("gone")
     index(options)
+
+
+def test_a_list_leaves_in_sight_what_others_made(
+    options: LibraryOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thumbnails, "run_ffmpeg", lambda words, what: b"\xff\xd8")
+    one, two = (add_lecture(options, name) for name in ("physics/one.mp4", "maths/two.mp4"))
+    add_lecture(options, "maths/never wanted.mp4")
+    finish(options, one, "hi")
+    index(options)
+    options = replace(options, targets=("fr",))  # for those of the list that say nothing else
+    counts = write_index(options, iter([replace(two, targets=("de",))]))
+    assert counts == {("hi", "done"): 1, ("de", "waiting"): 1}
+    page = Page(options.output_dir / "index.html")
+    assert "one.mp4" in page.text and "two.mp4" in page.text and "never wanted" not in page.text
+    assert [path.exists() for path in page.files(page.pictures)] == [True]
+    assert write_index(options, iter([replace(one, targets=("es",))])) == {
+        ("es", "waiting"): 1, ("hi", "done"): 1,
+    }  # fmt: skip
