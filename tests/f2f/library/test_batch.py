@@ -125,6 +125,18 @@ def test_pages_that_cannot_be_written_are_said_once_with_the_remedy(
     assert text.startswith(f"the library's pages cannot be written: {page}: the disk is full; make room")
 
 
+def test_a_library_that_is_away_when_pages_are_written_ends_no_batch(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film(library, "a.mp4")
+    monkeypatch.setattr("f2f.library.batch.run_batch", lambda *args: library.rename(f"{library} away"))
+    code, _, done = batch(library)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert code == 0
+    assert [event["event"] for event in events] == ["notice", "library"]
+    assert events[0]["text"].startswith(f"the library's pages cannot be written: {library} is not a folder")
+
+
 def test_bad_files_never_stop_the_rest(library: Path, worker_log: Path) -> None:
     """A crash, a failure and a file that is no video cost nothing but themselves."""
     unusable = "[red]\x1b[2J"
