@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from f2f.errors import F2FError
+from f2f.errors import EXIT_ENGINE_MISSING, F2FError
 from f2f.hashes import FileHashes
 from f2f.library.child import LanguageResult, LostError, run_child
 from f2f.library.lease import TTL_S, Lease
@@ -90,7 +90,16 @@ def process_lecture(lecture: Lecture, run: BatchRun) -> tuple[list[Row], datetim
             run.listener.note(f"{lecture.name}: the lease was lost, perhaps while this machine slept")
             return _held_rows(plan, run), utc_now() + timedelta(seconds=LOOK_AGAIN_S)
         after = plan_lecture(fresh, run.options, utc_now()) if results else plan
-    return _rows(after, results), utc_now() if "retry" in after.todo.values() else after.due
+    return _rows(after, results), utc_now() if _is_due(after) else after.due
+
+
+def _is_due(plan: Plan) -> bool:
+    """Whether a language is to be tried again now; one that lacks an engine is left to the next batch."""
+    languages = plan.status.languages if plan.status else {}
+    for target in (target for target, todo in plan.todo.items() if todo == "retry"):
+        if languages[target].state != "failed" or languages[target].not_before is not None:
+            return True
+    return False
 
 
 def _work_at_desk(plan: Plan, run: BatchRun, lease: Lease) -> dict[str, LanguageResult]:
@@ -155,7 +164,9 @@ def _with_result(
     is_final = (
         result.is_final and sha256 != "" and stat_file(plan.lecture.source) == (plan.size, plan.mtime_ns)
     )
-    is_given_up = is_final or attempts >= options.max_attempts
+    is_over = is_final or attempts >= options.max_attempts
+    # An engine that this machine lacks is no reason either: nothing of the lecture changes once it is there.
+    is_given_up = is_over and result.exit_code != EXIT_ENGINE_MISSING
     language = LanguageStatus(
         state="done" if result.error is None else "quarantined" if is_given_up else "failed",
         settings=hash_settings(plan.lecture, options, result.target, own),
@@ -163,7 +174,7 @@ def _with_result(
         attempts=attempts,
         error=result.error,
         not_before=None
-        if result.error is None or is_given_up
+        if result.error is None or is_over
         else (now + timedelta(seconds=options.wait_s(attempts))).isoformat(timespec="milliseconds"),
         finished=now.isoformat(timespec="seconds"),
         seconds=result.seconds,

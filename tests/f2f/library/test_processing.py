@@ -1,0 +1,71 @@
+"""What a failure means for the batches that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_library import add_lecture
+
+from f2f.errors import EXIT_ENGINE_MISSING, EXIT_USAGE
+from f2f.library import processing
+from f2f.library.batch import run_batch
+from f2f.library.child import LanguageResult
+from f2f.library.lecture import Lecture, LibraryOptions
+from f2f.library.processing import BatchRun
+from f2f.library.summary import Summary
+from f2f.stage import SilentObserver
+
+LACKING = "no engine speaks Hindi; run: pip install f2f[tts]"
+
+
+class Quiet:
+    """Hears a batch and says nothing."""
+
+    @contextmanager
+    def working(self, *args: object) -> Iterator[SilentObserver]:
+        yield SilentObserver()
+
+    def row(self, row: object) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("code", "is_final", "states", "n_tried"),
+    [
+        (EXIT_ENGINE_MISSING, True, ["failed"] * 4, 4),
+        (EXIT_ENGINE_MISSING, False, ["failed"] * 4, 2 + 3),  # one that is away for a while, perhaps
+        (EXIT_USAGE, True, ["quarantined"] * 4, 1),
+    ],
+)
+def test_what_this_machine_lacks_is_no_reason_to_give_a_lecture_up(
+    code: int,
+    is_final: bool,
+    states: list[str],
+    n_tried: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[Any] = []
+
+    def run_child(order: Any, *args: object) -> Iterator[LanguageResult]:
+        for target in order.requests:
+            tried.append(target)
+            yield LanguageResult(target, 1.0, LACKING, code, is_final)
+
+    monkeypatch.setattr(processing, "run_child", run_child)
+    options = LibraryOptions(tmp_path, tmp_path, ("hi",), max_attempts=2, backoff_s=0.01)
+    lecture: Lecture = add_lecture(options, "a.mp4")
+    found = []
+    for _ in states:
+        summary = Summary()
+        run_batch(BatchRun(options, Quiet()), [lecture], summary)
+        found += [row.state for row in summary.rows.values()]
+        assert [row.reason for row in summary.rows.values()] == [LACKING]
+    assert (found, len(tried)) == (states, n_tried)
