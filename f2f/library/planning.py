@@ -85,8 +85,25 @@ def plan_lecture(lecture: Lecture, options: LibraryOptions, now: datetime) -> Pl
     return Plan(lecture, root, todo, settings, status, size, mtime_ns, min(dues, default=None))
 
 
+def look_at_files(lecture: Lecture, options: LibraryOptions, target: str) -> list[list[Any]]:
+    """Return by what the files that a lecture's settings name are known to be the same, as they are now."""
+    try:
+        request = request_for(lecture, options, (target,))
+    except F2FError:
+        return []
+    return _look_at(request.config, options)
+
+
+def _look_at(config: Config, options: LibraryOptions) -> list[list[Any]]:
+    return [options.store.file_part(path) for path in config_files(config)]
+
+
 def hash_settings(
-    lecture: Lecture, options: LibraryOptions, target: str, own: Iterable[tuple[str, int, int]] = ()
+    lecture: Lecture,
+    options: LibraryOptions,
+    target: str,
+    own: Iterable[tuple[str, int, int]] = (),
+    files: list[list[Any]] | None = None,
 ) -> str:
     """Return a hash of everything beside the video that shapes the output in one language.
 
@@ -97,6 +114,7 @@ def hash_settings(
         options: of the library.
         target: the language.
         own: subtitles that earlier runs wrote beside it.
+        files: what ``look_at_files`` returned before a run; None to look now.
     """
     try:
         request = request_for(lecture, options, (target,))
@@ -105,7 +123,7 @@ def hash_settings(
     mine = set(own)
     parts = {
         "config": _config_part(request.config),
-        "files": [options.store.file_part(path) for path in config_files(request.config)],
+        "files": _look_at(request.config, options) if files is None else files,
         "sidecars": [one for one in lecture.sidecars if one not in mine],
         "source_language": request.source_language,
         "lipsync": request.lipsync,

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from f2f.errors import EXIT_ENGINE_MISSING, F2FError
 from f2f.hashes import FileHashes
@@ -18,6 +18,7 @@ from f2f.library.planning import (
     Plan,
     fingerprint,
     hash_settings,
+    look_at_files,
     own_subtitles,
     plan_lecture,
     utc_now,
@@ -31,6 +32,18 @@ from f2f.request import Request
 from f2f.stage import Observer
 
 LOOK_AGAIN_S = 5.0
+
+
+class _Begun(NamedTuple):
+    """What lay there when the work on a lecture began; what was edited since is for the next look.
+
+    Attributes:
+        sha256: of the video, "" if it could not be read.
+        files: by language those that its settings name.
+    """
+
+    sha256: str
+    files: dict[str, list[list[Any]]]
 
 
 class Listener(Protocol):
@@ -89,6 +102,8 @@ def process_lecture(lecture: Lecture, run: BatchRun) -> tuple[list[Row], datetim
         except LostError:
             run.listener.note(f"{lecture.name}: the lease was lost, perhaps while this machine slept")
             return _held_rows(plan, run), utc_now() + timedelta(seconds=LOOK_AGAIN_S)
+        if results:  # among them new subtitles
+            fresh = replace(lecture, sidecars=sidecars_of(lecture.source))
         after = plan_lecture(fresh, run.options, utc_now()) if results else plan
     return _rows(after, results), utc_now() if _is_due(after) else after.due
 
@@ -115,8 +130,9 @@ def _work(plan: Plan, run: BatchRun, lease: Lease, desk: Desk) -> dict[str, Lang
     """
     lecture, options = plan.lecture, run.options
     results: dict[str, LanguageResult] = {}
-    sha256 = _hash_source(plan)
-    status = plan.status or LectureStatus(name=lecture.name, source=fingerprint(plan, sha256))
+    files = {target: look_at_files(lecture, options, target) for target in plan.targets}
+    begun = _Begun(_hash_source(plan), files)
+    status = plan.status or LectureStatus(name=lecture.name, source=fingerprint(plan, begun.sha256))
 
     def keep(result: LanguageResult) -> None:
         nonlocal status
@@ -126,7 +142,7 @@ def _work(plan: Plan, run: BatchRun, lease: Lease, desk: Desk) -> dict[str, Lang
             result = replace(result, error=options.store.words(result.error))
         results[result.target] = result
         desk.publish(result)
-        status = _with_result(status, plan, options, result, sha256)
+        status = _with_result(status, plan, options, result, begun)
         if result.manifest is not None:
             _keep_metrics(run, lecture, Path(result.manifest))
         write_status(plan.workspace_root, status)
@@ -137,11 +153,8 @@ def _work(plan: Plan, run: BatchRun, lease: Lease, desk: Desk) -> dict[str, Lang
         try:
             requests.append(_absolute(request_for(lecture, options, (target,))))
         except F2FError as error:
-            keep(
-                LanguageResult(
-                    target, 0.0, "; ".join(str(error).splitlines()), error.exit_code, is_final=True
-                )
-            )
+            words = "; ".join(str(error).splitlines())
+            keep(LanguageResult(target, 0.0, words, error.exit_code, is_final=True))
     with run.listener.working(lecture, plan.targets) as observer:
         order = order_for(requests, force=options.force, runner=run.runner)
         for result in run_child(order, desk.watch(observer), lease.may_go_on):
@@ -150,27 +163,26 @@ def _work(plan: Plan, run: BatchRun, lease: Lease, desk: Desk) -> dict[str, Lang
 
 
 def _with_result(
-    status: LectureStatus, plan: Plan, options: LibraryOptions, result: LanguageResult, sha256: str
+    status: LectureStatus, plan: Plan, options: LibraryOptions, result: LanguageResult, begun: _Begun
 ) -> LectureStatus:
     """Return the status with one language's result taken in."""
     now = utc_now()
-    subtitles = Path(result.subtitles) if result.subtitles else None
-    made = (subtitles.name, *stat_file(subtitles)) if subtitles else None
-    own = [*own_subtitles(status), *([made] if made else [])]
     before = status.languages.get(result.target)
+    subtitles = _subtitles(result, before)
+    # The plan's captions are those that lay there then, ours that were made anew since among them.
+    own = {*own_subtitles(plan.status), *own_subtitles(status), *([subtitles] if subtitles else [])}
     is_retry = plan.todo[result.target] == "retry" and before is not None and before.state == "failed"
     attempts = 0 if result.error is None else 1 + (before.attempts if is_retry and before else 0)
     # What cannot be read now may be readable later: that is no reason to give a lecture up.
-    is_final = (
-        result.is_final and sha256 != "" and stat_file(plan.lecture.source) == (plan.size, plan.mtime_ns)
-    )
+    is_unchanged = begun.sha256 != "" and stat_file(plan.lecture.source) == (plan.size, plan.mtime_ns)
+    is_final = result.is_final and is_unchanged
     is_over = is_final or attempts >= options.max_attempts
     # An engine that this machine lacks is no reason either: nothing of the lecture changes once it is there.
     is_given_up = is_over and result.exit_code != EXIT_ENGINE_MISSING
     language = LanguageStatus(
         state="done" if result.error is None else "quarantined" if is_given_up else "failed",
-        settings=hash_settings(plan.lecture, options, result.target, own),
-        source_sha256=sha256,
+        settings=hash_settings(plan.lecture, options, result.target, own, begun.files[result.target]),
+        source_sha256=begun.sha256,
         attempts=attempts,
         error=result.error,
         not_before=None
@@ -178,16 +190,24 @@ def _with_result(
         else (now + timedelta(seconds=options.wait_s(attempts))).isoformat(timespec="milliseconds"),
         finished=now.isoformat(timespec="seconds"),
         seconds=result.seconds,
-        subtitles=made,
+        subtitles=subtitles,
     )
     failed = () if result.error is None else (language.finished,)
     return status.model_copy(
         update={
-            "source": fingerprint(plan, sha256, result.duration_s),
+            "source": fingerprint(plan, begun.sha256, result.duration_s),
             "languages": {**status.languages, result.target: language},
             "failures": (*status.failures, *failed)[-MAX_FAILURES:],
         }
     )
+
+
+def _subtitles(result: LanguageResult, before: LanguageStatus | None) -> tuple[str, int, int] | None:
+    """Return the subtitles of a language that lie there now: after a failure, those of the run before."""
+    if result.subtitles is None:
+        return before.subtitles if before else None
+    path = Path(result.subtitles)
+    return path.name, *stat_file(path)
 
 
 def _rows(plan: Plan, results: dict[str, LanguageResult]) -> list[Row]:
