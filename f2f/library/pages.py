@@ -26,7 +26,7 @@ def write_pages(
 
     Args:
         options: of the library, as it is translated.
-        found: its lectures in order of their names; None looks for them.
+        found: the lectures of a list; None looks for them.
         is_last: nobody here will write them again soon.
 
     Raises:
@@ -40,7 +40,9 @@ def _write(options: LibraryOptions, found: Iterable[Lecture | Refused] | None) -
     with suppress(UsageError):  # nothing is finished yet
         write_trends(options.root, options.output_dir)
     counts = write_index(options, found)
-    write_openmetrics(options.output_dir, {(code, state): count for (code, state), count in counts.items()})
+    place = options.store.place(options.output_dir.resolve())
+    lectures: dict[tuple[str, str], int] = {(code, state): count for (code, state), count in counts.items()}
+    write_openmetrics(options.output_dir, lectures, place)
 
 
 def refresh_pages(options: LibraryOptions, found: Iterable[Lecture | Refused] | None = None) -> bool:
