@@ -50,9 +50,15 @@ class _Histogram:
 
 
 class LibraryFigures:
-    """Sums over all lines of ``library.jsonl``, of a size that does not grow with the library."""
+    """Sums over all lines of ``library.jsonl``, of a size that does not grow with the library.
 
-    def __init__(self, lines: Iterable[OutputMetrics] = ()) -> None:
+    Args:
+        library: what it is called, in all labels: a reader of several files must tell their series apart.
+        lines: of ``library.jsonl``.
+    """
+
+    def __init__(self, library: str, lines: Iterable[OutputMetrics] = ()) -> None:
+        self.labels: Labels = (("library", library),)
         self.outputs: dict[Labels, int] = defaultdict(int)
         self.source_s: dict[Labels, float] = defaultdict(float)
         self.warnings: dict[Labels, int] = defaultdict(int)
@@ -68,14 +74,14 @@ class LibraryFigures:
 
     def add(self, line: OutputMetrics) -> None:
         """Count one output. Work that an earlier run had done already counts there only."""
-        language: Labels = (("language", line.language),)
+        language: Labels = (*self.labels, ("language", line.language))
         self.outputs[language] += 1
         self.source_s[language] += line.duration_s
         self.warnings[language] += line.n_warnings
         self.last_s[language] = max(self.last_s.get(language, 0.0), _unix_s(line.time))
         for name, stage in line.stages.items():
             if not stage.reused:
-                labels: Labels = (("stage", name),)
+                labels: Labels = (*self.labels, ("stage", name))
                 self.stage_s[labels] += stage.seconds
                 self.stage_source_s[labels] += line.duration_s
                 self.factors[labels].add(stage.real_time_factor)
@@ -87,18 +93,21 @@ class LibraryFigures:
         self.newest.append(line)
 
 
-def write_openmetrics(output_dir: Path, lectures: Mapping[tuple[str, str], int] | None = None) -> Path:
+def write_openmetrics(
+    output_dir: Path, lectures: Mapping[tuple[str, str], int] | None = None, library: str | None = None
+) -> Path:
     """Write ``library.prom`` from ``library.jsonl``; it is replaced whole or not at all.
 
     Args:
         output_dir: of the library.
         lectures: how many lectures are in each (language, state), where that was counted.
+        library: what the outputs' place is called; None: its path.
 
     Returns:
         Where it lies.
     """
     path = output_dir / OPENMETRICS_NAME
-    figures = LibraryFigures(read_metrics(output_dir / METRICS_NAME))
+    figures = LibraryFigures(library or str(output_dir.resolve()), read_metrics(output_dir / METRICS_NAME))
     write_atomically(path, "".join(f"{line}\n" for line in openmetrics_lines(figures, lectures or {})))
     return path
 
@@ -121,17 +130,21 @@ def openmetrics_lines(figures: LibraryFigures, lectures: Mapping[tuple[str, str]
     yield from _histogram("f2f_lse_confidence", "LSE-C of a video, higher is better.", figures.confidences)
     yield from _gauge("f2f_last_output_timestamp_seconds", "When the last one was finished.", figures.last_s)
     states: dict[Labels, int] = {
-        (("language", language), ("state", state)): n for (language, state), n in lectures.items()
+        (*figures.labels, ("language", language), ("state", state)): n
+        for (language, state), n in lectures.items()
     }
     if states:
         yield from _gauge("f2f_lectures", "Lectures of the library by state.", states)
-    yield from _single_outputs(figures.newest)
+    yield from _single_outputs(figures)
     yield "# EOF"
 
 
-def _single_outputs(newest: Iterable[OutputMetrics]) -> Iterator[str]:
+def _single_outputs(figures: LibraryFigures) -> Iterator[str]:
     # A lecture that was made again counts as it is now.
-    lines = {(("lecture", line.lecture), ("language", line.language)): line for line in newest}
+    lines = {
+        (*figures.labels, ("lecture", line.lecture), ("language", line.language)): line
+        for line in figures.newest
+    }
     which = f"of the {N_SINGLE} newest outputs"
 
     def scores(video: str, name: str) -> dict[Labels, float]:

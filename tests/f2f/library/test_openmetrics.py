@@ -50,12 +50,15 @@ def written(tmp_path: Path) -> Iterator[str]:
 
 
 def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    found = {}
+    found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+    libraries: set[str] = set()
     for family in read_openmetrics(text):
         for sample in family.samples:
+            libraries.add(sample.labels.pop("library"))
             key = sample.name, frozenset(sample.labels.items())
             assert key not in found, "a series twice"
             found[key] = sample.value
+    assert len(libraries) == bool(found)
     return found
 
 
@@ -82,6 +85,22 @@ def test_the_openmetrics_parser_reads_what_was_counted(written: str) -> None:
     assert value("f2f_last_output_timestamp_seconds", language="hi") == 1772323380
     peak = value("f2f_output_peak_memory_bytes", language="hi", lecture="0.mp4", stage="lipsync")
     assert peak == 512 * 2**20
+
+
+def test_every_series_says_of_which_library_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {"physics/out": None, AWKWARD.replace("/", "-"): None, "scratch": "s3://bucket/out"}
+    texts = []
+    for folder, place in places.items():
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / METRICS_NAME).write_text(line(0).model_dump_json() + "\n")
+        monkeypatch.chdir(tmp_path / folder)
+        texts.append(write_openmetrics(Path(), {("hi", "done"): 1}, place).read_text())
+    labels = [
+        {sample.labels.get("library") for family in read_openmetrics(text) for sample in family.samples}
+        for text in texts
+    ]
+    awkward = str(tmp_path / AWKWARD.replace("/", "-")).replace("\r", "\\r")
+    assert labels == [{str(tmp_path / "physics/out")}, {awkward}, {"s3://bucket/out"}]
 
 
 def test_a_lecture_made_again_counts_as_it_is_now(written: str) -> None:

@@ -27,8 +27,9 @@ def test_all_pages_tell_of_the_same_library(tmp_path: Path) -> None:
     )
     assert 'href="library.html"' in index and 'href="index.html"' not in index
     assert "out of memory" in index and "out of memory" in trends
-    assert 'f2f_outputs_total{language="hi"} 1' in figures
-    assert 'f2f_lectures{language="es",state="failed"} 1' in figures
+    library = f'library="{options.output_dir}"'
+    assert f'f2f_outputs_total{{{library},language="hi"}} 1' in figures
+    assert f'f2f_lectures{{{library},language="es",state="failed"}} 1' in figures
     write_pages(options)
     assert 'href="index.html"' in (options.output_dir / "library.html").read_text(encoding="utf-8")
 

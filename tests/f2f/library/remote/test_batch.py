@@ -70,6 +70,7 @@ def test_a_library_is_made_once_and_what_changes_again(memory: Bucket, worker_lo
     assert {f"{stem}{suffix}" for suffix in (".mp4", ".srt", ".json", ".html")} < names
     assert {f"out/{name}" for name in ("index.html", "library.html", "library.prom", "library.jsonl")} < names
     assert "week%201/b%23%3F%2520.hi.mp4" in memory.get("out/index.html")
+    assert f'f2f_outputs_total{{library="{memory.url}/out",' in memory.get("out/library.prom")
     assert [json.loads(line)["lecture"] for line in memory.get("out/library.jsonl").splitlines()] == [
         "a.mp4", "week 1/b#?%20.mp4",
     ]  # fmt: skip
