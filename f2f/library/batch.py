@@ -73,11 +73,11 @@ def _go_through(
             away[lecture.name] += 1
             if away[lecture.name] < run.options.max_attempts:
                 due = utc_now() + timedelta(seconds=run.options.wait_s(away[lecture.name]))
-    _tell(run, summary, rows)
+    _tell(run, summary, rows, comes_again=due is not None)
     return [] if due is None else [(lecture, time.monotonic() + (due - utc_now()).total_seconds())]
 
 
-def _tell(run: BatchRun, summary: Summary, rows: Iterable[Row]) -> None:
+def _tell(run: BatchRun, summary: Summary, rows: Iterable[Row], *, comes_again: bool = False) -> None:
     for row in rows:
-        summary.add(row)
-        run.listener.row(row)
+        if summary.add(row, comes_again=comes_again):  # what is held is looked at every few seconds
+            run.listener.row(row)

@@ -45,17 +45,35 @@ class Summary:
 
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     n_unchanged: int = 0
+    _unchanged: set[tuple[str, str]] = field(default_factory=set, init=False, repr=False)  # that come again
 
-    def add(self, row: Row) -> None:
-        """Take a row in; it replaces an earlier one on the same language."""
+    def add(self, row: Row, *, comes_again: bool = False) -> bool:
+        """Take a row in; it replaces an earlier one on the same language.
+
+        Args:
+            row: what became of the language.
+            comes_again: there will be another row on it: only then is one that is unchanged remembered.
+
+        Returns:
+            Whether it says anything new.
+        """
         key = (row.lecture, row.target)
+        before = self.rows.get(key)
         if row.state != "unchanged":
+            if key in self._unchanged:  # until now
+                self._unchanged.remove(key)
+                self.n_unchanged -= 1
             self.rows[key] = row
-        elif key not in self.rows:
+            return row != before
+        is_known = key in self._unchanged or (before is not None and before.state == "made")
+        if not is_known:
+            self.rows.pop(key, None)  # somebody else has made it meanwhile
             self.n_unchanged += 1
-        elif self.rows[key].state != "made":  # somebody else has made it meanwhile
-            del self.rows[key]
-            self.n_unchanged += 1
+            if comes_again:
+                self._unchanged.add(key)
+        elif not comes_again:
+            self._unchanged.discard(key)
+        return not is_known
 
     @property
     def counts(self) -> dict[str, int]:

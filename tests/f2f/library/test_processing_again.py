@@ -1,4 +1,4 @@
-"""What a batch does with lectures that it looks at again: languages made again, or failed."""
+"""What a batch does with lectures that it looks at again: languages made again, failed, or held by others."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ import pytest
 from f2f.config import Config, TranslateConfig
 from f2f.library.batch import run_batch
 from f2f.library.child import LanguageResult
+from f2f.library.lease import Holder, Lease, take_lease
 from f2f.library.lecture import LibraryOptions
 from f2f.library.processing import BatchRun
 from f2f.library.scanning import find_lectures
 from f2f.library.status import LanguageStatus, read_status
+from f2f.library.store import Store
 from f2f.library.summary import Row, Summary
 from f2f.library.worker import Order
 from f2f.stage import SilentObserver
@@ -148,3 +150,32 @@ def test_files_that_are_edited_under_way_count_as_they_were_before(
     children.meanwhile = lambda: None
     assert batch(options, children)[0] == ["hi", "es"]
     assert_nothing_is_left(options, children)
+
+
+class LetsGo(Store):
+    """Somebody else's lease ends when it was looked at three times."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease, self._n_looks = lease, 0
+
+    def read_holder(self, workspace_root: Path) -> Holder | None:
+        self._n_looks += 1
+        holder = super().read_holder(workspace_root)
+        if self._n_looks == 3:
+            self._lease.__exit__(None, None, None)
+        return holder
+
+
+def test_what_is_held_is_told_and_counted_once(
+    options: LibraryOptions, children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("f2f.library.processing.LOOK_AGAIN_S", 0.0)
+    batch(options, children)
+    (options.output_dir / "a.es.mp4").unlink()
+    lease = take_lease(options.output_dir / ".f2f" / "a")
+    assert lease is not None
+    lease.__enter__()
+    summary, told = Summary(), Told()
+    run_batch(BatchRun(replace(options, store=LetsGo(lease)), told), find_lectures(options), summary)
+    assert told.rows == [("hi", "unchanged"), ("es", "held"), ("es", "made")]
+    assert summary.counts == {"made": 1, "unchanged": 1}
