@@ -118,6 +118,46 @@ def test_a_closed_port_a_silent_one_and_nonsense_are_reported() -> None:
         assert "no answer in time" in ask_server(f"http://127.0.0.1:{silent.getsockname()[1]}/api", {}).reason
 
 
+@contextmanager
+def greeter(greeting: bytes) -> Iterator[str]:
+    """A server on loopback that says something of its own and hangs up; gives the address of its API."""
+
+    def answer() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(10_000)
+            connection.sendall(greeting)
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"SSH-2.0-x\r\n", b"\x15\x03\x03\x00\x02\x02\x16", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000]
+)
+def test_what_speaks_no_http_is_no_prefect_server(greeting: bytes) -> None:
+    with greeter(greeting) as url:
+        answer = ask_server(url, {})
+    assert (answer.healthy, answer.reason) == (False, "something that is no Prefect server answers")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("http://127.0.0.1:42oo/api", "42oo"), ("http://[::1/api", "IPv6"), ("http://a b/api", "a b")],
+)
+def test_an_address_that_is_none_is_one_line(url: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    runner = PrefectRunner()
+    assert not runner.is_available()
+    assert f"No Prefect server at {url} (" in runner.hint() and reason in runner.hint()
+    assert "\n" not in runner.hint()
+
+
 def test_a_proxy_never_sees_a_local_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with http_server(200, b"true") as proxy:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
