@@ -1,5 +1,6 @@
 import asyncio
 import os
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,41 @@ def test_the_time_zone_is_that_of_the_machine(monkeypatch: pytest.MonkeyPatch) -
     assert local_zone() == "Asia/Kolkata"
     monkeypatch.setenv("TZ", "../../etc/passwd")
     assert ZoneInfo(local_zone())
+    monkeypatch.setattr(os.path, "realpath", lambda path: "/usr/share/zoneinfo/America/Lima")
+    for name in ("CET-1CEST", "Mars/Olympus"):
+        monkeypatch.setenv("TZ", name)
+        assert local_zone() == "America/Lima"
     monkeypatch.delenv("TZ")
     monkeypatch.setattr(os.path, "realpath", lambda path: "/usr/share/zoneinfo/America/Lima")
     assert local_zone() == "America/Lima"
     monkeypatch.setattr(os.path, "realpath", lambda path: "/etc/localtime")
     assert local_zone() == "UTC"
+
+
+def test_a_zone_that_is_none_is_said_to_count_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(served: Any) -> None:
+        zones.append(served.zone)
+
+    monkeypatch.setattr("flows.schedule._prepare", lambda: None)
+    monkeypatch.setattr("flows.schedule._a_server", lambda address, say: nullcontext("http://here"))
+    monkeypatch.setattr("flows.schedule._run", run)
+    monkeypatch.setattr(os.path, "realpath", lambda path: "/usr/share/zoneinfo/America/Lima")
+    told: dict[str, list[str]] = {}
+    zones: list[str] = []
+    for zone in ("CET-1CEST", ":Asia/Kolkata"):
+        monkeypatch.setenv("TZ", zone)
+        serve_library(options(tmp_path), None, Timetable(cron="0 2 * * *"), told.setdefault(zone, []).append)
+    assert zones == ["America/Lima", "Asia/Kolkata"]
+    notice = "TZ=CET-1CEST names no time zone that is known here: --cron counts in America/Lima time"
+    assert told["CET-1CEST"][0] == notice
+    assert not any("TZ=" in line for line in told[":Asia/Kolkata"])
+    # Where no hour is named, no zone counts.
+    monkeypatch.setenv("TZ", "CET-1CEST")
+    every: list[str] = []
+    serve_library(options(tmp_path), None, Timetable(every=timedelta(hours=2)), every.append)
+    assert not any("TZ=" in line for line in every)
 
 
 def test_a_server_elsewhere_that_is_gone_is_not_replaced(
