@@ -76,8 +76,9 @@ def ensure_automation() -> bool:
             client.create_automation(automation())
         old = [one for one in known if _version(one.description) < VERSION]
         for one in old:
-            new = automation().model_dump(mode="json") | {"enabled": one.enabled, "tags": one.tags}
-            # Built from all fields: the client sends only those that were set.
+            # The client sends only what was set here, and the server takes no owner anew.
+            new = automation().model_dump(mode="json", exclude={"owner_resource"})
+            new |= {"enabled": one.enabled, "tags": one.tags}
             client.update_automation(one.id, AutomationCore.model_validate(new))
     return bool(old) or not known
 

@@ -1,6 +1,8 @@
+import hashlib
 import time
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -84,6 +86,88 @@ def test_a_run_of_ours_is_watched_from_when_a_worker_takes_it_and_those_of_other
     assert trigger.expect - trigger.after == set(crashes.ENDS)
     assert all(trigger.match_related.matches(related(name)) for name in crashes.FLOWS)
     assert not trigger.match_related.matches(related("nightly-backup"))
+
+
+@pytest.fixture
+def automations(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The automations of a server, which takes what its own kind takes."""
+    import prefect
+    from prefect.events.schemas.automations import Automation
+    from prefect.server.events.schemas.automations import AutomationCreate, AutomationUpdate
+
+    kept: list[Automation] = []
+
+    class Client:
+        def __enter__(self) -> "Client":
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            """Nothing to close."""
+
+        def read_automations_by_name(self, name: str) -> list[Automation]:
+            return [one for one in kept if one.name == name]
+
+        def create_automation(self, new: Any) -> None:
+            sent = AutomationCreate.model_validate(new.model_dump(mode="json"))
+            kept.append(Automation.model_validate({"id": uuid4(), **sent.model_dump(mode="json")}))
+
+        def update_automation(self, automation_id: Any, new: Any) -> None:
+            [place] = [place for place, one in enumerate(kept) if one.id == automation_id]
+            sent = AutomationUpdate.model_validate(new.model_dump(mode="json", exclude_unset=True))
+            kept[place] = Automation.model_validate({"id": automation_id, **sent.model_dump(mode="json")})
+
+    monkeypatch.setattr(prefect, "get_client", lambda sync_client: Client())
+    return kept
+
+
+def made_earlier(automations: list[Any], **changes: Any) -> Any:
+    """Leave the automation as the first version made it, which watched fewer flows and states."""
+    crashes.ensure_automation()
+    [now] = automations
+    trigger = now.trigger.model_copy(update={"after": {crashes.BEAT}, "expect": {crashes.BEAT}})
+    words = f"{crashes.AUTOMATION_NAME}, after 90 s"
+    automations[:] = [now.model_copy(update={"description": words, "trigger": trigger, **changes})]
+    return automations[0]
+
+
+def test_an_automation_is_made_once(automations: list[Any]) -> None:
+    assert crashes.ensure_automation() is True
+    assert crashes.ensure_automation() is False
+    [made] = automations
+    assert made.name == crashes.AUTOMATION_NAME and made.enabled
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_an_automation_of_an_earlier_version_is_renewed(automations: list[Any], is_on: bool) -> None:
+    old = made_earlier(automations, enabled=is_on, tags=["night watch"])
+    assert crashes.ensure_automation() is True
+    [new] = automations
+    wanted = crashes.automation()
+    assert new.id == old.id and (new.name, new.description) == (wanted.name, wanted.description)
+    assert (new.enabled, new.tags) == (is_on, ["night watch"])
+    for part in ("after", "expect", "match_related", "within", "posture"):
+        assert getattr(new.trigger, part) == getattr(wanted.trigger, part), part
+    [action], [wanted_action] = new.actions, wanted.actions
+    assert (action.type, action.state, action.message) == (
+        "change-flow-run-state", wanted_action.state, crashes.MESSAGE,
+    )  # fmt: skip
+    assert crashes.ensure_automation() is False
+
+
+@pytest.mark.parametrize(
+    "words", ["watches the night shift", f"{crashes.AUTOMATION_NAME}, after 90 s (version 99)"]
+)
+def test_an_automation_of_a_person_or_of_a_later_version_stays(automations: list[Any], words: str) -> None:
+    old = made_earlier(automations, description=words)
+    assert crashes.ensure_automation() is False
+    assert automations == [old]
+
+
+def test_whoever_changes_the_automation_raises_its_version() -> None:
+    trigger: Any = crashes.automation().trigger
+    what = (sorted(trigger.after), sorted(trigger.expect), crashes.FLOWS, trigger.within, crashes.MESSAGE)
+    digest = hashlib.sha256(repr(what).encode()).hexdigest()[:12]
+    assert (crashes.VERSION, digest) == (2, "23a85b84ea1e")
 
 
 def test_the_flows_are_called_what_the_automation_watches() -> None:
