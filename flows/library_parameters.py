@@ -14,7 +14,7 @@ from f2f.errors import UsageError
 from f2f.library.lecture import BACKOFF_S, MAX_ATTEMPTS, Lecture, LibraryOptions, Refused, workspace_of
 from f2f.library.listing import LectureList
 from f2f.library.options import build_library_options
-from f2f.library.scanning import find_lectures, sidecars_of
+from f2f.library.scanning import find_lectures, is_wanted, read_folder, same_stems, sidecars_of, why_refused
 from f2f.record import absolute_paths
 from flows.names import slug
 from flows.parameters import dotted
@@ -97,6 +97,8 @@ class LibraryParameters(BaseModel):
     def lecture(self, name: str, options: LibraryOptions) -> Lecture:
         """Return one lecture by its name.
 
+        It is looked at anew: what a tick found may have been replaced while the run waited.
+
         Raises:
             UsageError: it can be none of the library, or the list does not name it.
         """
@@ -105,6 +107,8 @@ class LibraryParameters(BaseModel):
             source = options.root / name
             wanted = Lecture(source, name, options.targets)
             options.store.look_at(source, workspace_of(wanted, options))
+            if reason := _why_refused(wanted, options):
+                raise UsageError(f"{name}: {reason}")
             return Lecture(source, name, options.targets, sidecars=sidecars_of(source))
         options.store.look()
         for found in self.lectures(options):
@@ -119,6 +123,20 @@ def _refuse_outside(name: str) -> None:
         raise UsageError(
             f"lecture {name!r} is none of the library; give its path relative to it, such as 'week 1/a.mp4'"
         )
+
+
+def _why_refused(lecture: Lecture, options: LibraryOptions) -> str | None:
+    """Return why a tick would refuse a lecture as it lies there now, None if it would not."""
+    source, real_root = lecture.source, options.root.resolve()
+    if reason := why_refused(source, lecture.name, real_root):
+        return reason
+    folder, prefix = read_folder(source.parent), lecture.name.removesuffix(source.name)
+    if reason := folder.why_captions_refused(source.stem, real_root):
+        return reason
+    names = (entry.name for entry in folder.videos if Path(entry.name).stem == source.stem)
+    others = (name for name in names if is_wanted(prefix + name, options))
+    known = (name for name in others if not why_refused(source.with_name(name), prefix + name, real_root))
+    return same_stems(known).get(source.name)
 
 
 def _place(options: LibraryOptions, folder: Path) -> str:
