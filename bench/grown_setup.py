@@ -1,6 +1,6 @@
 """The grown set-up of the README on one machine: PostgreSQL, a Prefect server on it, two pools, two workers.
 
-    python bench/grown_setup.py [--lectures 3] [--postgres /usr/lib/postgresql/15/bin] [--port 4280]
+    python bench/grown_setup.py [--lectures 3] [--postgres FOLDER] [--port 4280]
 
 Lets a tick translate a small library (captions and translation given, espeak, no lip-sync), kills the worker
 of the lectures with everything below it in the middle of one more lecture, and waits until that run is marked
@@ -16,7 +16,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from prefect_setup import LECTURES, VIDEOS, Server, kill_tree, make_lecture, postgres, told, wait_for
+from postgresql import find_postgresql, postgresql
+from prefect_setup import LECTURES, VIDEOS, Server, kill_tree, make_lecture, told, wait_for
 
 
 def main() -> None:
@@ -24,9 +25,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--lectures", type=int, default=3)
-    parser.add_argument("--postgres", type=Path, default=Path("/usr/lib/postgresql/15/bin"))
+    parser.add_argument("--postgres", type=Path, help="folder of PostgreSQL's programs")
     parser.add_argument("--port", type=int, default=4280)
     args = parser.parse_args()
+    args.postgres = find_postgresql(args.postgres)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)  # the user postgres must get through
@@ -36,7 +38,7 @@ def main() -> None:
 def show(folder: Path, stack: ExitStack, args: argparse.Namespace) -> None:
     server = Server(folder, args.port)
     with told("PostgreSQL made and started"):
-        url = stack.enter_context(postgres(args.postgres, folder / "postgres"))
+        url = stack.enter_context(postgresql(args.postgres, folder / "postgres"))
     with told("Prefect server on the empty database"):
         stack.enter_context(server.running(url))
     with told("two pools and three deployments"):

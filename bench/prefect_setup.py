@@ -8,9 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -190,34 +188,6 @@ class Server:
                 raise
             finally:
                 kill_tree(process)
-
-
-@contextmanager
-def postgres(programs: Path, folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL server with a database of its own; give its address.
-
-    Args:
-        programs: folder of ``initdb`` and ``pg_ctl``.
-        folder: for its files; must not exist.
-    """
-    folder.mkdir()
-    words: list[str] = []
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-        words = ["runuser", "-u", "postgres", "--"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = str(folder / "data")
-    run = [*words, str(programs / "initdb"), "-D", data, "-U", "f2f", "-A", "trust", "-E", "UTF8"]
-    subprocess.run(run, check=True, stdout=subprocess.DEVNULL, cwd="/")
-    control = [*words, str(programs / "pg_ctl"), "-D", data, "-w", "-l", str(folder / "log")]
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd="/")
-    try:
-        yield f"postgresql+asyncpg://f2f@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "fast", "stop"], check=False, stdout=subprocess.DEVNULL, cwd="/")
 
 
 def make_lecture(path: Path, seconds: int = 2) -> None:

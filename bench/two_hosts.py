@@ -31,6 +31,7 @@ from pathlib import Path
 
 from library_watch import STAGES, Watched, machine_s, processor_s, when
 from network_hosts import NetworkHost, enter_network
+from postgresql import find_postgresql
 from prefect_setup import ASK_EVERY_S, TICKS, VIDEOS, wait_for
 from two_hosts_setup import Setup, set_up, simulating
 
@@ -47,8 +48,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PHASES, default=PHASES)
     parser.add_argument("--stage-s", type=float, default=2.0, help="how long a simulated stage waits")
     parser.add_argument("--clip-s", type=float, default=3.0, help="length of a lecture")
-    parser.add_argument("--postgres", type=Path, default=Path("/usr/lib/postgresql/15/bin"))
+    parser.add_argument("--postgres", type=Path, help="folder of PostgreSQL's programs")
     args = parser.parse_args()
+    args.postgres = find_postgresql(args.postgres)
     enter_network()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

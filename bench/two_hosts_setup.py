@@ -17,7 +17,8 @@ from pathlib import Path
 import simulated_stages
 from library_watch import Watched, when
 from network_hosts import SERVER_ADDRESS, NetworkHost, network_host
-from prefect_setup import ROOT, Server, postgres, told, wait_for
+from postgresql import postgresql
+from prefect_setup import ROOT, Server, told, wait_for
 
 from f2f.sample import make_sample
 from lipsync_core.media import run_ffmpeg
@@ -82,7 +83,7 @@ def set_up(folder: Path, stack: ExitStack, programs: Path, n_lectures: int, clip
         make_clips(clips, n_lectures, clip_s)
         translate_one(folder, clips)
     with told("PostgreSQL, Prefect server, pools and deployments"):
-        url = stack.enter_context(postgres(programs, folder / "postgres"))
+        url = stack.enter_context(postgresql(programs, folder / "postgres"))
         server = Server(folder, PORT, SERVER_ADDRESS, auth=f"f2f:{secrets.token_hex(8)}")
         process = stack.enter_context(server.running(url))
         server.deploy(clips, **DEPLOYED)
