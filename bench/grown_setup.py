@@ -11,6 +11,7 @@ step took. Needs PostgreSQL (Debian: apt-get install postgresql); as root it run
 from __future__ import annotations
 
 import argparse
+import secrets
 import tempfile
 import time
 from contextlib import ExitStack
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 def show(folder: Path, stack: ExitStack, args: argparse.Namespace) -> None:
-    server = Server(folder, args.port)
+    server = Server(folder, args.port, auth=f"f2f:{secrets.token_hex(8)}")
     with told("PostgreSQL made and started"):
         url = stack.enter_context(postgresql(args.postgres, folder / "postgres"))
     with told("Prefect server on the empty database"):
