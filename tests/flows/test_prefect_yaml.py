@@ -29,6 +29,15 @@ def test_there_is_a_deployment_for_a_video_a_lecture_and_a_library() -> None:
     assert list(DEPLOYMENTS) == ["translate-video", "translate-lecture", "translate-library"]
 
 
+def test_the_example_of_another_library_differs_by_name_and_parameters_only() -> None:
+    text = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
+    first, _, rest = text.partition("  # - <<: *library")
+    content = yaml.safe_load(first + "  - <<: *library" + rest.replace("\n  # ", "\n  "))
+    *_, library, other = content["deployments"]
+    assert {name for name in library if library[name] != other[name]} == {"name", "parameters"}
+    assert set(other) == set(library) and set(other["parameters"]) == set(library["parameters"])
+
+
 @every_deployment
 def test_the_entrypoint_is_the_flow_and_takes_the_parameters(deployment: dict[str, Any]) -> None:
     flow = flow_of(deployment)
