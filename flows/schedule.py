@@ -19,6 +19,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from f2f.errors import EngineUnavailableError, UsageError
+from f2f.foreign_modules import safe_path_variables
 from f2f.library.lecture import LibraryOptions
 from f2f.library.timetable import Timetable
 from flows.address import api_url_of, listening_address
@@ -130,6 +131,7 @@ def _prepare() -> tuple[int, str] | None:
     Returns:
         Port and host for a server of this process; None if one answers already.
     """
+    os.environ.update(safe_path_variables())  # runs are Pythons of their own, in the current folder
     answer = ask_server(find_api_url())
     if answer.healthy:
         prepare_client(answer.api_url)

@@ -14,11 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
-import f2f
 from f2f.errors import EXIT_STAGE_FAILED
+from f2f.foreign_modules import safe_path_variables
 from f2f.library.worker import BEGIN_EVENT, DONE_EVENT, FAILED_EVENT, Order
 from f2f.session import RESUME
 from f2f.stage import Observer
@@ -107,7 +106,7 @@ class _Child:
         self._started_s = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-c", _WORKER, "f2f.library.worker"],
-            env=_environment(),
+            env={**os.environ, **safe_path_variables()},  # for the worker's own children, too
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -186,19 +185,6 @@ class _Child:
     def _keep(self, pipe: IO[bytes]) -> None:
         for line in pipe:
             self._tail.append(" ".join(line.decode("utf-8", "replace").split()))
-
-
-def _environment() -> dict[str, str]:
-    """Return an environment in which no file of the current folder passes for a module.
-
-    f2f itself may have been found there (``python -m f2f`` beside its source): then its folder stays known.
-    """
-    environment = {**os.environ, "PYTHONSAFEPATH": "1"}  # for the worker's own children, too
-    root = str(Path(f2f.__file__).parents[1])
-    if root == (sys.path[0] or str(Path.cwd())):
-        paths = (environment.get("PYTHONPATH"), root)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return environment
 
 
 def _result(event: dict[str, Any]) -> LanguageResult:

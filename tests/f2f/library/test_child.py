@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from processes import group_is_gone
 
-import f2f
 from f2f.config import Config, DeadlinesConfig
 from f2f.library import child
 from f2f.library.child import LostError, run_child
@@ -82,15 +79,3 @@ def test_files_of_the_current_folder_are_no_modules(tmp_path: Path, monkeypatch:
     [result] = run_child(order, SilentObserver(), lambda: True)
     assert not list(tmp_path.glob("* ran"))
     assert result.error is not None and "gone.mp4" in result.error and result.exit_code == 2
-
-
-@pytest.mark.parametrize("first", ["", "root", "bin"])
-def test_f2f_is_found_again_where_only_the_current_folder_holds_it(
-    monkeypatch: pytest.MonkeyPatch, first: str
-) -> None:
-    root = Path(f2f.__file__).parents[1]
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("PYTHONPATH", "before")
-    monkeypatch.setattr(sys, "path", [str(root) if first == "root" else first, *sys.path])
-    known = child._environment()["PYTHONPATH"].split(os.pathsep)
-    assert known == (["before"] if first == "bin" else ["before", str(root)])
