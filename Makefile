@@ -1,8 +1,9 @@
 # Works with any environment that has `pip install ".[standard,dev]"`: make test PYTHON=.venv/bin/python
 PYTHON ?= python3
 TTS_VENV ?= .venv-tts
+LECTURES = $(foreach week,1 2 3,library/week$(week)/starlight.mp4)
 
-.PHONY: lint format test test-tts sample
+.PHONY: lint format test test-tts sample library
 
 lint:
 	$(PYTHON) -m ruff check .
@@ -31,3 +32,11 @@ $(TTS_VENV)/f2f-ready: pyproject.toml
 sample:
 	$(PYTHON) -m f2f sample lecture.mp4
 	$(PYTHON) -m f2f translate lecture.mp4 --to hi
+
+# Given again, it finds all three done.
+library: $(LECTURES)
+	$(PYTHON) -m f2f batch library --to hi
+
+$(LECTURES):
+	mkdir -p $(@D)
+	$(PYTHON) -m f2f sample $@
