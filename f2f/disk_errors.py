@@ -22,6 +22,7 @@ _REMEDIES = {
     errno.ENAMETOOLONG: ("the name is too long for this disk", "rename the video, or choose another disk"),
 }
 _FULL = "No space left on device"  # as ffmpeg says it
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE)
 
 
 def disk_words(error: BaseException, place: Path | None = None) -> str | None:
@@ -38,3 +39,12 @@ def disk_words(error: BaseException, place: Path | None = None) -> str | None:
         return None
     path = error.filename2 or error.filename or place
     return ": ".join((*([str(path)] if path else []), "; ".join(found)))
+
+
+def is_of_the_disk(error: BaseException | None) -> bool:
+    """Whether a disk that is full, read-only or away stopped the work: that says nothing of the lecture."""
+    while error is not None:
+        if (isinstance(error, OSError) and error.errno in _OF_THE_DISK) or _FULL in str(error):
+            return True
+        error = error.__cause__
+    return False

@@ -43,6 +43,7 @@ class LanguageResult:
         error: why it failed, in one line; None if it did not.
         exit_code: as ``f2f translate`` would have ended.
         is_final: it will fail again until something changes.
+        is_passing: the machine is at fault, and not the lecture: its disk is full, or it lacks an engine.
         reused: nothing had to be made.
         manifest: path of the output's manifest.
         subtitles: path of the output's subtitles.
@@ -54,6 +55,7 @@ class LanguageResult:
     error: str | None = None
     exit_code: int = 0
     is_final: bool = False
+    is_passing: bool = False
     reused: bool = False
     manifest: str | None = None
     subtitles: str | None = None
@@ -191,8 +193,9 @@ def _result(event: dict[str, Any]) -> LanguageResult:
     if event["event"] == FAILED_EVENT:
         error = "; ".join(event["messages"])
         return LanguageResult(
-            event["target_language"], event["seconds"], error, event["exit_code"], event["is_final"]
-        )
+            event["target_language"], event["seconds"], error, event["exit_code"], event["is_final"],
+            event["is_passing"],
+        )  # fmt: skip
     return LanguageResult(
         event["target_language"], event["seconds"], reused=event["reused"], manifest=event["manifest"],
         subtitles=event["subtitles"], duration_s=event["duration_s"],

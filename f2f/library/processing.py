@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from f2f.errors import EXIT_ENGINE_MISSING, F2FError
+from f2f.errors import F2FError
 from f2f.hashes import FileHashes
 from f2f.library.child import LanguageResult, LostError, run_child
 from f2f.library.lease import TTL_S, Lease
@@ -109,7 +109,7 @@ def process_lecture(lecture: Lecture, run: BatchRun) -> tuple[list[Row], datetim
 
 
 def _is_due(plan: Plan) -> bool:
-    """Whether a language is to be tried again now; one that lacks an engine is left to the next batch."""
+    """Whether a language is to be tried again now; what the machine lacks may wait for the next."""
     languages = plan.status.languages if plan.status else {}
     for target in (target for target, todo in plan.todo.items() if todo == "retry"):
         if languages[target].state != "failed" or languages[target].not_before is not None:
@@ -177,8 +177,8 @@ def _with_result(
     is_unchanged = begun.sha256 != "" and stat_file(plan.lecture.source) == (plan.size, plan.mtime_ns)
     is_final = result.is_final and is_unchanged
     is_over = is_final or attempts >= options.max_attempts
-    # An engine that this machine lacks is no reason either: nothing of the lecture changes once it is there.
-    is_given_up = is_over and result.exit_code != EXIT_ENGINE_MISSING
+    # What this machine lacks is no reason either: nothing of the lecture changes once it is there.
+    is_given_up = is_over and not result.is_passing
     language = LanguageStatus(
         state="done" if result.error is None else "quarantined" if is_given_up else "failed",
         settings=hash_settings(plan.lecture, options, result.target, own, begun.files[result.target]),

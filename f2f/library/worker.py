@@ -23,6 +23,7 @@ from typing import IO, Any
 from pydantic import BaseModel, ConfigDict
 
 from f2f.console import JsonObserver
+from f2f.disk_errors import is_of_the_disk
 from f2f.errors import EXIT_DONE, EXIT_ENGINE_MISSING, EXIT_INTERRUPTED, EXIT_USAGE
 from f2f.record import request_from, request_values
 from f2f.request import Outputs, Request
@@ -70,12 +71,14 @@ def run_order(order: Order, events: JsonObserver) -> None:
             [outputs] = runner.run(ready, events)
         except Exception as error:  # noqa: BLE001 - the other languages go on, and this one is told
             lines, code = explain(error)
+            is_passing = getattr(error, "is_passing", False) or is_of_the_disk(error)
             events.emit(
                 FAILED_EVENT,
                 target_language=target,
                 messages=[line for line in lines if line != RESUME],
                 exit_code=code,
-                is_final=code in _FINAL_CODES and not getattr(error, "is_passing", False),
+                is_final=code in _FINAL_CODES and not is_passing,
+                is_passing=is_passing or code == EXIT_ENGINE_MISSING,
                 seconds=round(time.monotonic() - started_s, 3),
             )
         else:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tiny_stages import TinyStages, install, request_for
 
-from f2f.disk_errors import disk_words
+from f2f.disk_errors import disk_words, is_of_the_disk
 from f2f.errors import StageError
 from f2f.library.batch import run_batch
 from f2f.library.lecture import Lecture, LibraryOptions
@@ -203,8 +203,10 @@ def test_a_disk_that_fills_up_while_a_result_is_sealed_is_said_with_its_stage(
     request = request_for(tmp_path)
     with monkeypatch.context() as full:
         meanwhile(monkeypatch, tiny, "fit", lambda: full.setattr(os, "fsync", fsync))
-        with pytest.raises(StageError, match=r"^fit: .*result\.json: the disk is full; make room"):
+        with pytest.raises(StageError, match=r"^fit: .*result\.json: the disk is full; make room") as error:
             translate_video(request)
+        assert is_of_the_disk(error.value)
+    assert not is_of_the_disk(StageError("fit", "fit: nothing is heard"))
     assert leftovers(tmp_path) == []
     tiny.clear()
     translate_video(request)

@@ -179,6 +179,18 @@ def test_bad_files_never_stop_the_rest(library: Path, worker_log: Path) -> None:
     assert (code, states(rows)["0crash.mp4 hi"]) == (0, "made")
 
 
+def test_a_full_disk_gives_no_lecture_up(library: Path, worker_log: Path) -> None:
+    film(library, "a.mp4", "full")
+    for _ in range(2):
+        code, rows, _ = batch(library, "--attempts", "2")
+        assert (code, states(rows)) == (4, {"a.mp4 hi": "failed"})
+        assert "the disk is full; make room" in rows["a.mp4", "hi"]["reason"]
+    assert Counter(worked(worker_log))["film a.mp4"] == 2 + 1
+    worker_log.with_name("room").touch()
+    code, rows, _ = batch(library)
+    assert (code, states(rows)) == (0, {"a.mp4 hi": "made"})
+
+
 def test_a_next_attempt_that_is_far_is_left_to_the_next_batch(library: Path, worker_log: Path) -> None:
     film(library, "a.mp4", "fail")
     code, rows, _ = batch(library, "--backoff", "5000")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from made_library import add_lecture
 
-from f2f.errors import EXIT_ENGINE_MISSING, EXIT_USAGE
+from f2f.errors import EXIT_ENGINE_MISSING, EXIT_STAGE_FAILED, EXIT_USAGE
 from f2f.library import processing
 from f2f.library.batch import run_batch
 from f2f.library.child import LanguageResult
@@ -37,16 +37,19 @@ class Quiet:
 
 
 @pytest.mark.parametrize(
-    ("code", "is_final", "states", "n_tried"),
+    ("code", "is_final", "is_passing", "states", "n_tried"),
     [
-        (EXIT_ENGINE_MISSING, True, ["failed"] * 4, 4),
-        (EXIT_ENGINE_MISSING, False, ["failed"] * 4, 2 + 3),  # one that is away for a while, perhaps
-        (EXIT_USAGE, True, ["quarantined"] * 4, 1),
+        (EXIT_ENGINE_MISSING, True, True, ["failed"] * 4, 4),
+        (EXIT_ENGINE_MISSING, False, True, ["failed"] * 4, 2 + 3),  # one that is away for a while, perhaps
+        (EXIT_STAGE_FAILED, False, True, ["failed"] * 4, 2 + 3),  # a disk that is full
+        (EXIT_STAGE_FAILED, False, False, ["quarantined"] * 4, 2),
+        (EXIT_USAGE, True, False, ["quarantined"] * 4, 1),
     ],
 )
 def test_what_this_machine_lacks_is_no_reason_to_give_a_lecture_up(
     code: int,
     is_final: bool,
+    is_passing: bool,
     states: list[str],
     n_tried: int,
     tmp_path: Path,
@@ -57,7 +60,7 @@ def test_what_this_machine_lacks_is_no_reason_to_give_a_lecture_up(
     def run_child(order: Any, *args: object) -> Iterator[LanguageResult]:
         for target in order.requests:
             tried.append(target)
-            yield LanguageResult(target, 1.0, LACKING, code, is_final)
+            yield LanguageResult(target, 1.0, LACKING, code, is_final, is_passing)
 
     monkeypatch.setattr(processing, "run_child", run_child)
     options = LibraryOptions(tmp_path, tmp_path, ("hi",), max_attempts=2, backoff_s=0.01)

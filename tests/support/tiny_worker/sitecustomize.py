@@ -3,6 +3,7 @@
 Every stage that works adds a line to ``$TINY_LOG``. What a "film" holds says what happens to it.
 """
 
+import errno
 import importlib
 import os
 import signal
@@ -45,6 +46,8 @@ if "f2f.library.worker" in sys.orig_argv:
                 raise StageError("transcribe", "transcribe: nothing is heard")
             if word == "once" and log.read_text(encoding="utf-8").count(f"film {source.name}") == 1:
                 raise StageError("transcribe", "transcribe: not the first time")
+            if word == "full" and not log.with_name("room").exists():
+                raise OSError(errno.ENOSPC, "No space left on device")
             if word == "slow":
                 time.sleep(0.3)
             if word == "endless" and not log.with_name("go").exists():
