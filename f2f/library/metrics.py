@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from f2f.errors import UsageError
+from f2f.library.iso_time import IsoTime
 from f2f.manifest import Manifest, StageRecord
 from f2f.results import LipSyncScore
 from f2f.workspace import write_atomically
@@ -56,8 +57,8 @@ class StageMetrics(_Record):
 class OutputMetrics(_Record):
     """One line: an output as it was when it was finished."""
 
-    time: str
-    """When, ISO 8601 in UTC."""
+    time: IsoTime
+    """When, in UTC."""
     lecture: str
     """Path of the source relative to the library."""
     language: str

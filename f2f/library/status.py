@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from f2f.library.iso_time import IsoTime
 from f2f.workspace import write_atomically
 
 STATUS_NAME = "status.json"
@@ -15,15 +15,6 @@ STATUS_NAME = "status.json"
 MAX_FAILURES = 100
 
 State = Literal["done", "failed", "quarantined"]
-
-
-def _check_time(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("it has no time zone")
-    return text
-
-
-_Time = Annotated[str, AfterValidator(_check_time)]
 
 
 class _Record(BaseModel):
@@ -67,8 +58,8 @@ class LanguageStatus(_Record):
     source_sha256: str
     attempts: int = 0
     error: str | None = None
-    not_before: _Time | None = None
-    finished: str
+    not_before: IsoTime | None = None
+    finished: IsoTime
     seconds: float
     subtitles: tuple[str, int, int] | None = None
 

@@ -167,3 +167,12 @@ def test_manifests_of_older_runs_have_no_memory_figures(tmp_path: Path) -> None:
     append_metrics(tmp_path, "lecture.mp4", path)
     (line,) = lines(tmp_path)
     assert line.peak_memory_mib is None and line.stages["mux"].real_time_factor == 1.5
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-03-01T10:00:00", "2026-13-01T10:00:00+00:00"])
+def test_a_line_without_a_true_time_is_skipped(tmp_path: Path, time: str) -> None:
+    assert append_metrics(tmp_path, "a.mp4", place(tmp_path))
+    path = tmp_path / METRICS_NAME
+    path.write_text(path.read_text().replace(lines(tmp_path)[0].time, time) + path.read_text())
+    assert len(path.read_text().splitlines()) == 2
+    assert len(lines(tmp_path)) == 1
