@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
 import json
@@ -14,6 +13,7 @@ import urllib.parse
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -231,7 +231,13 @@ def _make_server(
             await super().startup(sockets)
             if self.started:
                 on_ready()
-                self._watching = asyncio.create_task(asyncio.to_thread(_watch_for_crashes, say))
+                # No task: the loop's end would wait for it, and it for this server's answer.
+                watch = partial(copy_context().run, _watch_for_crashes, self._tell)
+                threading.Thread(target=watch, name="watch-for-crashes", daemon=True).start()
+
+        def _tell(self, text: str) -> None:
+            if not self.should_exit:
+                say(text)
 
     let_writers_wait()
     settle_server()

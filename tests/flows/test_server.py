@@ -3,7 +3,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -234,3 +235,31 @@ def test_asking_imports_no_prefect() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what Prefect's import passes through
+def test_a_server_ends_although_crashed_runs_cannot_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's client asks for minutes for a server that is on its way out."""
+
+    async def nothing(scope: object, receive: object, send: object) -> None: ...
+
+    asks, said = threading.Event(), list[str]()
+    ended = threading.Event()
+
+    def watch(say: Callable[[str], None]) -> None:
+        asks.set()
+        ended.wait()
+        say("no server answers")
+        asks.clear()
+
+    monkeypatch.setattr("prefect.server.api.server.create_app", lambda **rest: nothing)
+    monkeypatch.setattr("flows.sqlite.let_writers_wait", lambda: None)
+    monkeypatch.setattr(server, "_watch_for_crashes", watch)
+    made = server._make_server("127.0.0.1", 0, lambda: setattr(made, "should_exit", True), said.append)
+    made.config.lifespan = "off"
+    made.run()
+    assert asks.wait() is True and made.started
+    ended.set()
+    while asks.is_set():
+        time.sleep(0.01)
+    assert said == []
