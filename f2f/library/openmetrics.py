@@ -200,6 +200,8 @@ def _sample(name: str, labels: Labels, value: float) -> str:
 
 
 def _escaped(text: str) -> str:
+    # Bytes of paths that are not UTF-8, which no file of text takes, are shown as \xHH.
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return text.replace("\r", "\\\\r")  # which readers would take for the end of the line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,17 @@ def test_every_series_says_of_which_library_it_is(tmp_path: Path, monkeypatch: p
     ]
     awkward = str(tmp_path / AWKWARD.replace("/", "-")).replace("\r", "\\r")
     assert labels == [{str(tmp_path / "physics/out")}, {awkward}, {"s3://bucket/out"}]
+
+
+def test_folders_whose_names_are_not_utf_8_are_told_apart(tmp_path: Path) -> None:
+    found = set()
+    for name in (b"\xff\xe9", b"\xfe\xe9"):
+        folder = tmp_path / os.fsdecode(name)
+        folder.mkdir()
+        (folder / METRICS_NAME).write_text(line(0).model_dump_json() + "\n")
+        text = write_openmetrics(folder).read_text(encoding="utf-8")
+        found |= {one.labels["library"] for family in read_openmetrics(text) for one in family.samples}
+    assert found == {f"{tmp_path}/\\xff\\xe9", f"{tmp_path}/\\xfe\\xe9"}
 
 
 def test_a_lecture_made_again_counts_as_it_is_now(written: str) -> None:
