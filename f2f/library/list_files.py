@@ -47,8 +47,12 @@ def read_csv_rows(path: Path, problems: list[str]) -> Iterator[tuple[str, dict[s
         )
 
 
-def read_yaml_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_yaml_entries(path: Path, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give each entry of a YAML list: where it stands, and key → value.
+
+    Args:
+        path: with a list of names or of mappings.
+        problems: gets a line for each entry in which two keys are one.
 
     Raises:
         UsageError: it cannot be read, or is no list.
@@ -59,7 +63,11 @@ def read_yaml_entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict):
             entry = {"lecture": entry}
-        yield f"{path.name}, entry {number}", {_key(str(key)): value for key, value in entry.items()}
+        values = {_key(str(key)): value for key, value in entry.items()}
+        if len(values) < len(entry):
+            problems.append(f"{path.name}, entry {number}: two keys have one name in {list(entry)}")
+            continue
+        yield f"{path.name}, entry {number}", values
 
 
 def _key(heading: str) -> str:

@@ -73,7 +73,7 @@ class LectureList:
         self._entries: list[_Entry] = []
         problems: list[str] = []
         is_yaml = path.suffix.lower() in (".yaml", ".yml")
-        for where, values in read_yaml_entries(path) if is_yaml else read_csv_rows(path, problems):
+        for where, values in (read_yaml_entries if is_yaml else read_csv_rows)(path, problems):
             entry = _check(values, where, options, problems)
             if entry is not None:
                 self._entries.append(entry)

@@ -157,6 +157,12 @@ def test_rows_may_not_contradict_each_other(root: Path) -> None:
         ("- {lecture: [\n", "list.yml", "is not YAML"),
         ("- lecture: c.mp4\n  to: [hi]\n  voice: {es: es+m1}\n", "list.yaml", "es, which is no language of"),
         ("- to: [hi]\n", "list.yaml", "entry 1: no lecture"),
+        ("- {lecture: c.mp4, To: hi, to: es}\n", "list.yaml", "entry 1: two keys have one name in"),
+        (
+            "- {lecture: c.mp4, to: hi, video-stretch: true, video_stretch: false}",
+            "list.yaml",
+            "two keys have",
+        ),
     ],
 )
 def test_a_list_that_is_none_is_one_line(root: Path, text: str, name: str, says: str) -> None:
