@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 _ELSEWHERE = "choose other folders with -o DIR (translate: --workdir DIR, too)"
+_BACK = "connect it or mount it again"
 _REMEDIES = {
     errno.ENOSPC: ("the disk is full", f"make room, or {_ELSEWHERE}"),
     errno.EDQUOT: ("your share of the disk is used up", "make room, or choose another folder"),
@@ -19,10 +20,16 @@ _REMEDIES = {
     errno.ENOENT: ("it is gone", "was it moved, or a disk taken away?"),
     errno.EIO: ("the disk cannot be read or written", "check it and its cable or network"),
     errno.ESTALE: ("its folder was lost on the server", "mount it again"),
+    errno.ENODEV: ("the disk is away", _BACK),
+    errno.ENXIO: ("the disk is away", _BACK),
+    errno.ENOTCONN: ("the disk or its server is away", _BACK),
     errno.ENAMETOOLONG: ("the name is too long for this disk", "rename the video, or choose another disk"),
 }
 _FULL = "No space left on device"  # as ffmpeg says it
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE)
+_OF_THE_DISK = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
+    *(errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN),  # not EIO: the lecture's own file may be it
+)
 
 
 def disk_words(error: BaseException, place: Path | None = None) -> str | None:

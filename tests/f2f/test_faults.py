@@ -194,6 +194,23 @@ def test_errors_of_disks_have_remedies_and_others_stay_as_they_are(
     assert found is None if words is None else found is not None and words in found
 
 
+@pytest.mark.parametrize(
+    ("number", "is_of_it"),
+    [
+        *((errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EROFS, True), (errno.ESTALE, True)),
+        *((errno.ENODEV, True), (errno.ENXIO, True), (errno.ENOTCONN, True)),
+        *((errno.EIO, False), (errno.ENOENT, False), (errno.EACCES, False), (errno.EFBIG, False)),
+    ],
+)
+def test_a_disk_that_is_full_or_away_says_nothing_of_the_lecture(number: int, is_of_it: bool) -> None:
+    error = OSError(number, os.strerror(number), "/a/b")
+    assert is_of_the_disk(error) is is_of_it
+    assert (disk_words(error) or "").startswith("/a/b: ")
+    stage = StageError("fit", "fit: it failed")
+    stage.__cause__ = error
+    assert is_of_the_disk(stage) is is_of_it
+
+
 def test_a_disk_that_fills_up_while_a_result_is_sealed_is_said_with_its_stage(
     tiny: TinyStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
