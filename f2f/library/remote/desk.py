@@ -106,8 +106,7 @@ class RemoteDesk(Desk):
         for path in (video, *([Path(result.subtitles)] if result.subtitles else []), report, manifest):
             self._upload(path)
         picture = thumbnail_path(self._options.folder, self._plan.lecture.name)
-        is_first = next(iter(self._plan.lecture.targets)) == result.target
-        if is_first or not has_picture(picture):
+        if self._is_pictured(result.target) or not has_picture(picture):
             refresh_thumbnail(picture, video, manifest)
             self._upload(picture)
 
@@ -121,6 +120,12 @@ class RemoteDesk(Desk):
         for name in BOOKS:
             if (self._root / name).is_file():
                 self._upload(self._root / name)
+
+    def _is_pictured(self, target: str) -> bool:
+        """Whether the picture is of this language's output: the same whichever ones a batch wants."""
+        known = self._plan.status.languages if self._plan.status else ()
+        there = (one for one in known if self._output_files(one)[0].is_file())
+        return target == min((target, *self._plan.targets, *there))
 
     def _take_in_stages(self) -> None:
         objects, key = self._stages_key()

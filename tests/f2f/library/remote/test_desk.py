@@ -23,9 +23,11 @@ from f2f.library.lecture import Lecture, LibraryOptions
 from f2f.library.listing import LectureList
 from f2f.library.options import build_library_options
 from f2f.library.planning import hash_settings, plan_lecture
+from f2f.library.remote import desk as desks
 from f2f.library.remote.objects import Entry, Objects
 from f2f.library.remote.parcels import find_results, pack, unpack
 from f2f.library.scanning import find_lectures
+from f2f.library.status import LanguageStatus, LectureStatus, SourceFingerprint
 from f2f.request import OUTPUT_SUFFIXES
 from f2f.stage import SilentObserver
 from f2f.workspace import Workspace
@@ -207,6 +209,44 @@ def test_once_the_lease_is_lost_nothing_more_goes_to_the_store(
                 desk.keep_books(replace(done, manifest=None))
         assert len(memory.names("out") - before) == n_held % 5
         assert not any(name.endswith("status.json") for name in memory.names("out"))
+
+
+def test_batches_into_several_languages_take_no_picture_anew(
+    options: LibraryOptions, memory: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+
+    def refresh(path: Path, video: Path, manifest: Path) -> None:
+        taken.append(video.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\xff\xd8")
+
+    def make(target: str) -> None:
+        plan = plan_lecture(replace(the_lecture(options), targets=(target,)), options, NOW)
+        root, known = plan.workspace_root, plan.status.languages if plan.status else {}
+        done = LanguageStatus(
+            state="done", settings="", source_sha256="", finished=NOW.isoformat(), seconds=1.0
+        )
+        status = LectureStatus(
+            name="w/a.mp4", source=SourceFingerprint(size=6, mtime_ns=1, sha256=""),
+            languages={**known, target: done},
+        )  # fmt: skip
+        with options.store.desk(plan, options, held) as desk:
+            for suffix in OUTPUT_SUFFIXES:
+                (root.parents[1] / f"a.{target}{suffix}").write_text(suffix)
+            (root / "outputs.json").write_text("{}")
+            (root / "status.json").write_text(status.model_dump_json())
+            desk.publish(LanguageResult(target, 1.0, manifest=f"a.{target}.json"))
+            desk.keep_books(LanguageResult(target, 1.0))
+
+    monkeypatch.setattr(desks, "refresh_thumbnail", refresh)
+    for target in ("hi", "es", "fr", "hi"):
+        make(target)
+    assert taken == ["a.hi.mp4", "a.es.mp4"]  # the first of those that there are, as in folders
+    memory.remove("out/w/a.es.mp4")
+    options.store.look()
+    make("fr")
+    assert taken[2:] == ["a.fr.mp4"]
 
 
 @pytest.mark.parametrize("way", ["gz", "bz2", "xz"])
