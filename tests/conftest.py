@@ -85,3 +85,15 @@ def shared_media() -> Path:
         if folder and Path(folder).is_dir():
             return Path(folder)
     pytest.skip("no real media here; set F2F_TEST_MEDIA to a folder that holds it")
+
+
+@pytest.fixture
+def worker_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let workers have stages of no work; return the log of what they did."""
+    log = tmp_path / "log" / "worked.txt"
+    log.parent.mkdir()
+    log.touch()
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "support" / "tiny_worker"))
+    monkeypatch.setenv("TINY_LOG", str(log))
+    monkeypatch.setenv("F2F_RUNNER", "inline")
+    return log

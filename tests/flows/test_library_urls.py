@@ -23,14 +23,9 @@ from flows.library_parameters import LibraryParameters, library_key
 # Prefect's import passes through libraries whose own deprecations are not ours to fix.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-SUPPORT = Path(__file__).parents[1] / "support"
-
 
 @pytest.fixture
-def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    monkeypatch.setenv("PYTHONPATH", str(SUPPORT / "tiny_worker"))
-    monkeypatch.setenv("TINY_LOG", str(tmp_path / "worked.txt"))
-    monkeypatch.setenv("F2F_RUNNER", "inline")
+def bucket(tmp_path: Path, worker_log: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     monkeypatch.setenv("F2F_HOME", str(tmp_path / "home"))
     bucket = Bucket(Objects("memory"), f"m-{uuid.uuid4().hex}")
     bucket.put("physics/week 1/a.mp4", "a film")
