@@ -61,7 +61,8 @@ def ended(command: list[str], environment: Mapping[str, str], cwd: Path | None =
     try:
         yield said
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # where the test ended it
+            os.killpg(process.pid, signal.SIGKILL)
         said.end(20)
 
 
