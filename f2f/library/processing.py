@@ -109,7 +109,7 @@ def process_lecture(lecture: Lecture, run: BatchRun) -> tuple[list[Row], datetim
 
 
 def _is_due(plan: Plan) -> bool:
-    """Whether a language is to be tried again now; what the machine lacks may wait for the next."""
+    """Whether a language is to be tried again now; what the machine lacks waits for the next batch."""
     languages = plan.status.languages if plan.status else {}
     for target in (target for target, todo in plan.todo.items() if todo == "retry"):
         if languages[target].state != "failed" or languages[target].not_before is not None:
@@ -171,7 +171,11 @@ def _with_result(
     subtitles = _subtitles(result, before)
     # The plan's captions are those that lay there then, ours that were made anew since among them.
     own = {*own_subtitles(plan.status), *own_subtitles(status), *([subtitles] if subtitles else [])}
-    is_retry = plan.todo[result.target] == "retry" and before is not None and before.state == "failed"
+    is_retry = (
+        plan.todo[result.target] == "retry"
+        and before is not None
+        and (before.state, before.is_passing) == ("failed", result.is_passing)
+    )
     attempts = 0 if result.error is None else 1 + (before.attempts if is_retry and before else 0)
     # What cannot be read now may be readable later: that is no reason to give a lecture up.
     is_unchanged = begun.sha256 != "" and stat_file(plan.lecture.source) == (plan.size, plan.mtime_ns)
@@ -185,6 +189,7 @@ def _with_result(
         source_sha256=begun.sha256,
         attempts=attempts,
         error=result.error,
+        is_passing=result.is_passing,
         not_before=None
         if result.error is None or is_over
         else (now + timedelta(seconds=options.wait_s(attempts))).isoformat(timespec="milliseconds"),

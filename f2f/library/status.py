@@ -47,6 +47,7 @@ class LanguageStatus(_Record):
         source_sha256: video that it was made of, or failed with; empty if it could not be read.
         attempts: how often it failed in a row.
         error: why, in one line.
+        is_passing: the machine was at fault, and not the lecture.
         not_before: ISO time before which it is not tried again.
         finished: ISO time of the last run's end.
         seconds: wall time of that run.
@@ -58,6 +59,7 @@ class LanguageStatus(_Record):
     source_sha256: str
     attempts: int = 0
     error: str | None = None
+    is_passing: bool = False
     not_before: IsoTime | None = None
     finished: IsoTime
     seconds: float

@@ -1,4 +1,4 @@
-"""The process that translates one lecture for a batch: ``python -m f2f.library.worker``.
+"""The process that translates one lecture for a batch; ``child.py`` starts it.
 
 One JSON line on stdin says what to do; every event is one JSON line on stdout. Stdin stays open as long as
 whoever asked lives: when it ends, nobody wants the work any more, and the process ends with all its children.

@@ -61,6 +61,18 @@ def test_a_good_request_passes_and_leaves_no_trace(folder: Path) -> None:
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize(("target", "is_passing"), [("hi", True), ("ta", True), ("xx-nonsense", False)])
+def test_a_device_that_is_away_may_come_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, target: str, is_passing: bool
+) -> None:
+    """That the machine lacks an engine, too, does not make it the fault of the lecture."""
+    monkeypatch.setattr("f2f.device._is_usable", lambda name: False)
+    wanted = request(folder, target, config=Config(profile="embedded", device="cuda"))
+    with pytest.raises(PreflightError, match="'cuda' is not usable") as caught:
+        check(wanted)
+    assert caught.value.is_passing == is_passing
+
+
 def test_everything_wrong_is_said_at_once(folder: Path, tmp_path: Path) -> None:
     (folder / "lecture.hi.mp4").write_text("holiday")
     (folder / "lecture.en.srt").write_text("")

@@ -191,6 +191,15 @@ def test_a_full_disk_gives_no_lecture_up(library: Path, worker_log: Path) -> Non
     assert (code, states(rows)) == (0, {"a.mp4 hi": "made"})
 
 
+@pytest.mark.parametrize("content", ["lacks", "lacks room"])
+def test_what_the_machine_lacks_gives_no_lecture_up(library: Path, content: str) -> None:
+    film(library, "a.mp4", content)
+    for _ in range(2):
+        code, rows, _ = batch(library, "--attempts", "1")
+        assert (code, states(rows)) == (4, {"a.mp4 hi": "failed"})
+        assert "no engine speaks Hindi" in rows["a.mp4", "hi"]["reason"]
+
+
 def test_a_next_attempt_that_is_far_is_left_to_the_next_batch(library: Path, worker_log: Path) -> None:
     film(library, "a.mp4", "fail")
     code, rows, _ = batch(library, "--backoff", "5000")

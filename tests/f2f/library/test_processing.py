@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from f2f.library import processing
 from f2f.library.batch import run_batch
 from f2f.library.child import LanguageResult
 from f2f.library.lecture import Lecture, LibraryOptions
-from f2f.library.processing import BatchRun
+from f2f.library.planning import plan_lecture
+from f2f.library.processing import BatchRun, process_lecture
 from f2f.library.summary import Summary
 from f2f.stage import SilentObserver
 
@@ -72,3 +75,42 @@ def test_what_this_machine_lacks_is_no_reason_to_give_a_lecture_up(
         found += [row.state for row in summary.rows.values()]
         assert [row.reason for row in summary.rows.values()] == [LACKING]
     assert (found, len(tried)) == (states, n_tried)
+
+
+def test_failures_of_the_machine_do_not_count_against_the_lecture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_passing = True
+
+    def run_child(order: Any, *args: object) -> Iterator[LanguageResult]:
+        for target in order.requests:
+            yield LanguageResult(target, 1.0, LACKING, EXIT_STAGE_FAILED, False, is_passing)
+
+    monkeypatch.setattr(processing, "run_child", run_child)
+    options = LibraryOptions(tmp_path, tmp_path, ("hi",), max_attempts=2, backoff_s=0)
+    run, lecture = BatchRun(options, Quiet()), add_lecture(options, "a.mp4")
+    run_batch(run, [lecture], Summary())
+    is_passing = False
+    assert [process_lecture(lecture, run)[0][0].state for _ in range(2)] == ["failed", "quarantined"]
+
+
+def test_ticks_let_a_lecture_rest_that_the_machine_cannot_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+
+    def run_child(order: Any, *args: object) -> Iterator[LanguageResult]:
+        for target in order.requests:
+            tried.append(target)
+            yield LanguageResult(target, 1.0, LACKING, EXIT_ENGINE_MISSING, True, True)
+
+    monkeypatch.setattr(processing, "run_child", run_child)
+    options = LibraryOptions(tmp_path, tmp_path, ("hi",), rest_s=3600)
+    lecture = add_lecture(options, "a.mp4")
+    for _ in range(3):
+        summary = Summary()
+        run_batch(BatchRun(options, Quiet()), [lecture], summary)
+    assert (summary.rows["a.mp4", "hi"].state, len(tried)) == ("waiting", 1)
+    later = datetime.now(timezone.utc) + timedelta(seconds=3601)
+    assert plan_lecture(lecture, options, later).targets == ("hi",)
+    assert plan_lecture(lecture, replace(options, rest_s=0), datetime.now(timezone.utc)).targets == ("hi",)

@@ -16,6 +16,7 @@ if "f2f.library.worker" in sys.orig_argv:
     import tiny_stages
 
     from f2f.errors import StageError, UsageError
+    from f2f.preflight import Problems
 
     class _Patch:
         """As much of pytest's as is needed; pytest itself takes a while to import."""
@@ -57,7 +58,13 @@ if "f2f.library.worker" in sys.orig_argv:
         return _plain(source, *args)
 
     def _check(request):
-        if "unusable" in request.source.read_text(encoding="utf-8").split():
+        words = request.source.read_text(encoding="utf-8").split()
+        if "lacks" in words:
+            problems = Problems(engines=["no engine speaks Hindi"])
+            if "room" in words:
+                problems.add_passing("the disk is full")
+            problems.raise_any()
+        if "unusable" in words:
             raise UsageError(f"cannot use {request.source.name}: no picture")
         return "cpu"
 
