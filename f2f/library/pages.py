@@ -49,7 +49,8 @@ def refresh_pages(options: LibraryOptions, found: Iterable[Lecture | Refused] | 
     """Write the pages after one lecture, which many processes do at a time, none of which is the last.
 
     Where they take longer than ``CHEAP_S``, as those of thousands of lectures do, they stay as they are
-    until they are so old that all who write them spend a twentieth of the time on it.
+    until they are twenty times as old as writing them takes. Those of outputs in a store of objects are left
+    to the next look at the library, as all of it would have to be fetched.
 
     Args:
         options: of the library.
@@ -62,6 +63,8 @@ def refresh_pages(options: LibraryOptions, found: Iterable[Lecture | Refused] | 
         UsageError: the library cannot be read.
         OSError: something cannot be written.
     """
+    if not options.store.has_videos:
+        return False
     cost = options.folder / COST_NAME
     seconds, began = _read_cost(cost)
     if seconds > CHEAP_S and 0 <= time.time() - began < IndexKeeper.SHARE * seconds:
