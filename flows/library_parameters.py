@@ -11,10 +11,18 @@ from pydantic import BaseModel, ConfigDict
 
 from f2f.config_file import load_config
 from f2f.errors import UsageError
-from f2f.library.lecture import BACKOFF_S, MAX_ATTEMPTS, Lecture, LibraryOptions, Refused, workspace_of
+from f2f.library.lecture import (
+    BACKOFF_S,
+    MAX_ATTEMPTS,
+    MAX_BACKOFF_S,
+    Lecture,
+    LibraryOptions,
+    Refused,
+    workspace_of,
+)
 from f2f.library.listing import LectureList
 from f2f.library.options import build_library_options
-from f2f.library.scanning import find_lectures, is_wanted, read_folder, same_stems, sidecars_of, why_refused
+from f2f.library.scanning import find_lectures, look_at_lecture, sidecars_of, why_refused
 from f2f.record import absolute_paths
 from flows.names import slug
 from flows.parameters import dotted
@@ -81,6 +89,7 @@ class LibraryParameters(BaseModel):
             source_language=self.source_language,
             output_dir=self.output_dir or None,
             is_listed=self.lecture_list is not None,
+            rest_s=MAX_BACKOFF_S,  # ticks come often, and nobody looks on
             **dict(self.options or LibraryRunOptions()),
         )
 
@@ -107,9 +116,11 @@ class LibraryParameters(BaseModel):
             source = options.root / name
             wanted = Lecture(source, name, options.targets)
             options.store.look_at(source, workspace_of(wanted, options))
-            if reason := _why_refused(wanted, options):
-                raise UsageError(f"{name}: {reason}")
-            return Lecture(source, name, options.targets, sidecars=sidecars_of(source))
+            reason = why_refused(source, name, options.root.resolve())
+            seen = Refused(name, reason) if reason else look_at_lecture(name, options)
+            if isinstance(seen, Refused):
+                raise UsageError(f"{name}: {seen.reason}")
+            return seen or Lecture(source, name, options.targets, sidecars=sidecars_of(source))
         options.store.look()
         for found in self.lectures(options):
             if found.name == name and isinstance(found, Lecture):
@@ -123,20 +134,6 @@ def _refuse_outside(name: str) -> None:
         raise UsageError(
             f"lecture {name!r} is none of the library; give its path relative to it, such as 'week 1/a.mp4'"
         )
-
-
-def _why_refused(lecture: Lecture, options: LibraryOptions) -> str | None:
-    """Return why a tick would refuse a lecture as it lies there now, None if it would not."""
-    source, real_root = lecture.source, options.root.resolve()
-    if reason := why_refused(source, lecture.name, real_root):
-        return reason
-    folder, prefix = read_folder(source.parent), lecture.name.removesuffix(source.name)
-    if reason := folder.why_captions_refused(source.stem, real_root):
-        return reason
-    names = (entry.name for entry in folder.videos if Path(entry.name).stem == source.stem)
-    others = (name for name in names if is_wanted(prefix + name, options))
-    known = (name for name in others if not why_refused(source.with_name(name), prefix + name, real_root))
-    return same_stems(known).get(source.name)
 
 
 def _place(options: LibraryOptions, folder: Path) -> str:

@@ -89,6 +89,21 @@ def find_lectures(options: LibraryOptions) -> Iterator[Lecture | Refused]:
             yield Refused(name, reason)
 
 
+def look_at_lecture(name: str, options: LibraryOptions) -> Lecture | Refused | None:
+    """Return one lecture as it lies there now; None if ``find_lectures`` would not give any of that name.
+
+    Args:
+        name: its POSIX path relative to the library, none that leads out of it.
+        options: of the library.
+
+    Raises:
+        OSError: its folder cannot be read.
+    """
+    prefix = name[: name.rfind("/") + 1]
+    found = _lectures_in(read_folder(options.root / prefix), prefix, options, options.root.resolve())
+    return next((one for one in found if one.name == name), None)
+
+
 def sidecars_of(source: Path) -> tuple[tuple[str, int, int], ...]:
     """Return ``(name, bytes, mtime_ns)`` of the caption files beside one video."""
     try:

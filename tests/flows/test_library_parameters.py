@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from f2f.config import Config
 from f2f.errors import UsageError
 from f2f.library.lecture import Lecture, LibraryOptions
 from f2f.library.options import build_library_options
+from f2f.library.scanning import find_lectures
 from flows.library_parameters import LibraryParameters
 
 NAME = "week 1/a.mp4"
@@ -69,3 +72,14 @@ def test_a_video_of_the_same_name_that_came_while_a_run_waited_is_refused(option
         UsageError, match=r"week 1/a\.mp4: its outputs would have the names of those of a\.mov;"
     ):
         look(options)
+
+
+def test_outputs_beside_a_lecture_keep_no_run_from_it(options: LibraryOptions) -> None:
+    options = replace(options, output_dir=options.root)
+    lecture, made = add_lecture(options, "a.hi.mkv"), add_lecture(options, "a.hi.mp4")  # of an a.mp4
+    ledger = options.root / ".f2f" / "a" / "outputs.json"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_text(json.dumps({"ab" * 32: {"name": made.source.name, "size": 1}}))
+    given = LibraryParameters.of(options).model_dump(mode="json")
+    seen = LibraryParameters.model_validate(given).lecture(lecture.name, options)
+    assert list(find_lectures(options)) == [seen] == [lecture]
