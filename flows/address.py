@@ -71,7 +71,7 @@ def is_here(host: str) -> bool:
     except OSError:
         return False
     for family, kind, _, _, address in found:
-        with socket.socket(family, kind) as probe, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), socket.socket(family, kind) as probe:
             probe.bind(address)
             return True
     return False

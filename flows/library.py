@@ -7,6 +7,7 @@ each lecture in a process of its own, whose stages show as a run ``translate-vid
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -38,6 +39,7 @@ from f2f.library.planning import utc_now
 from f2f.library.processing import BatchRun, process_lecture
 from f2f.library.summary import Row, Summary
 from f2f.stage import Observer, SilentObserver
+from flows.crashes import AGAIN_AFTER_S
 from flows.environment import LOGGERS
 from flows.library_parameters import LibraryParameters, LibraryRunOptions, library_key
 from flows.library_runs import PrefectRunPool, RunPool, start_runs
@@ -81,7 +83,8 @@ def translate_library(  # noqa: PLR0913 - one parameter per field of the form
         output_dir: folder or URL for the outputs, which mirrors the library; empty: beside the lectures.
         source_language: code of the spoken language; empty finds it out for each lecture.
         config: keys of `configs/default.yaml` that differ from the defaults.
-        options: patterns, lip-sync on or off, attempts and pause after a failure.
+        options: patterns, lip-sync on or off, attempts, pause after a failure, and whether to try again what
+            was given up.
         lecture_list: CSV or YAML with the lectures and what each wants; empty takes all of the folder.
         deployment: starts a run of this deployment, such as `translate-lecture/translate-lecture`, for each
             lecture; empty translates one lecture after another here.
@@ -128,7 +131,7 @@ def translate_lecture(  # noqa: PLR0913 - one parameter per field of the form
         output_dir: folder or URL for the outputs, which mirrors the library; empty: beside the lectures.
         source_language: code of the spoken language; empty finds it out.
         config: keys of `configs/default.yaml` that differ from the defaults.
-        options: lip-sync on or off, attempts and pause after a failure.
+        options: as of `translate-library`.
         lecture_list: CSV or YAML that says what the lecture wants.
     """
     _show_logs()
@@ -176,7 +179,7 @@ def _start_all(
 
     The look that a crash calls for is cancelled as long as this one is at work.
     """
-    n_started = 0
+    names: set[str] = set()
     while True:
         began = utc_now()
         try:
@@ -190,13 +193,14 @@ def _start_all(
         except SERVER_TROUBLE as error:
             logger.debug("the look ended early", exc_info=True)
             return Failed(message=f"Prefect's server: {one_line(error)}; the next tick goes on", data=error)
-        n_started += started.counts["started"]
+        names.update(started.names)
         if is_through:
             break
+        time.sleep(AGAIN_AFTER_S)  # a machine that cannot do the work must not be busy with crashing
     for reason in started.reasons:
         logger.warning("%s", reason)
-    started.counts["under way"] -= n_started - started.counts["started"]
-    started.counts["started"] = n_started
+    started.counts["under way"] -= len(names) - started.counts["started"]
+    started.counts["started"] = len(names)
     counts = (f"{count} {what}" for what, count in sorted(started.counts.items()) if count > 0)
     return Completed(message=", ".join(counts) or "no lecture found")
 

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -91,10 +91,12 @@ class Started:
     Attributes:
         counts: lectures by ``started``, ``under way``, ``given up``, ``waiting``, ``done``, ``refused``.
         reasons: a line for each that a person should see to.
+        names: of the lectures with a run that was started now.
     """
 
-    counts: Counter[str]
-    reasons: list[str]
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
 
 def start_runs(
@@ -108,13 +110,15 @@ def start_runs(
         pool: where to start them.
         max_reasons: no more are kept.
     """
-    started = Started(Counter(), [])
+    started = Started()
     for one in parameters.lectures(options):
         if isinstance(one, Refused):
             what, reason = "refused", f"{one.name}: {one.reason}"
         else:
             what, reason = _start(one, parameters, options, pool)
         started.counts[what] += 1
+        if what == "started":
+            started.names.append(one.name)
         if reason and len(started.reasons) < max_reasons:
             started.reasons.append(reason)
     return started
@@ -158,12 +162,16 @@ def _runs_of(work_key: str, pool: RunPool) -> tuple[list[FlowRun], str]:
     """Return the runs that were started for some work, and a key for another."""
     found: list[FlowRun] = []
     for first in itertools.count(0, KEYS_AT_ONCE):
-        keys = [f"{work_key}-{number}" for number in range(first, first + KEYS_AT_ONCE)]
-        found += pool.runs(keys)
-        taken = {run.idempotency_key for run in found}
-        if free := [key for key in keys if key not in taken]:
-            return found, free[0]
-    raise AssertionError("numbers end")
+        more = pool.runs([_key(work_key, number) for number in range(first, first + KEYS_AT_ONCE)])
+        found += more
+        if not more:  # old ones may have been deleted, so that one free key says nothing
+            break
+    taken = {run.idempotency_key for run in found}
+    return found, next(key for number in itertools.count() if (key := _key(work_key, number)) not in taken)
+
+
+def _key(work_key: str, number: int) -> str:
+    return f"{work_key}-{number}"
 
 
 def _count_crashes(runs: list[FlowRun], plan: Plan) -> int:

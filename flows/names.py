@@ -48,17 +48,17 @@ def slug(text: str) -> str:
 
 
 def lecture_key(source: Path) -> str:
-    """Return ``intro-1f0c2a``: the digits stand for its folder, in which no other lecture has its name."""
-    folder, scratch = source.resolve().parent, (home_folder() / FOLDER_NAME).resolve()
+    """Return ``intro-1f0c2a93d4``: the digits stand for the folder, where no other lecture has its name."""
+    folder, scratch = source.parent.resolve(), (home_folder() / FOLDER_NAME).resolve()
     if folder.is_relative_to(scratch):
         # What stands for a URL has another folder in each process, but the same path below it.
         folder = Path(*folder.relative_to(scratch).parts[1:])
-    digest = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    digest = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:10]
     return f"{slug(source.stem)}-{digest}"
 
 
 def artifact_key(name: str, target_language: str | None, what: str) -> str:
-    """Return ``intro-1f0c2a-hi-segments``: one key, and so one history, per name, language and kind.
+    """Return ``intro-1f0c2a93d4-hi-segments``: one key, and so one history, per name, language and kind.
 
     Args:
         name: of a lecture or library, as their keys.

@@ -51,8 +51,11 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_server_trouble(error: BaseException) -> bool:
-    """Return whether an error, or what led to it, is what Prefect raises when its server is gone."""
-    return any(isinstance(each, SERVER_TROUBLE) for each in _causes(error))
+    """Return whether an error, or what led to it, is what Prefect raises when its server is gone.
+
+    A ``RuntimeError`` alone, which Prefect raises from one of these, may just as well be PyTorch's.
+    """
+    return any(isinstance(each, (httpx.HTTPError, PrefectException)) for each in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -93,9 +93,8 @@ def test_crashes_before_a_language_was_done_do_not_count(options: LibraryOptions
     for _ in range(2):
         assert look(options, pool).counts == {"started": 1}
         pool.end_all("crashed")
-    later = (datetime.now(timezone.utc) + timedelta(minutes=1)).isoformat(timespec="seconds")
-    set_status(options, lecture, {"hi": {"finished": later}})
-    finish(options, lecture, "hi", **{})
+    later = (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat(timespec="seconds")
+    finish(options, lecture, "hi")
     set_status(options, lecture, {"hi": {"finished": later}})
     assert look(options, pool).counts == {"started": 1}
 
@@ -128,9 +127,15 @@ def test_runs_that_a_person_deletes_keep_nothing_from_being_started(options: Lib
     for _ in range(2):
         look(options, pool)
         pool.end_all("crashed")
-    del pool.states[min(pool.states)]
+    first = next(iter(pool.states))
+    del pool.states[first]
     assert look(options, pool).counts == {"started": 1}
     assert len(pool.started) == 3
+    pool.end_all("cancelled")
+    far = f"{first.rpartition('-')[0]}-{KEYS_AT_ONCE}"
+    pool.states |= {f"{first.rpartition('-')[0]}-{number}": "cancelled" for number in range(2, KEYS_AT_ONCE)}
+    pool.states[far] = "scheduled"
+    assert look(options, pool).counts == {"under way": 1}
 
 
 def test_refused_and_given_up_lectures_are_named(options: LibraryOptions, tmp_path: Path) -> None:

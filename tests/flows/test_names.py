@@ -65,7 +65,7 @@ def test_lectures_of_one_name_in_two_folders_have_each_a_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (lecture_key(tmp_path / week / "Intro.mp4") for week in ("week 1", "week 2"))
-    assert re.fullmatch("intro-[0-9a-f]{6}", first) and first != second
+    assert re.fullmatch("intro-[0-9a-f]{10}", first) and first != second
     monkeypatch.chdir(tmp_path)
     assert lecture_key(Path("week 1/Intro.mp4")) == first
 

@@ -90,6 +90,8 @@ def test_a_server_elsewhere_that_is_gone_is_not_replaced(
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{free_port()}/api")
     monkeypatch.setenv("PREFECT_SERVER_API_PORT", str(free_port()))
+    for name in ("PYTHONSAFEPATH", "PYTHONPATH"):  # which are set, and are to be as before
+        monkeypatch.setenv(name, os.environ.get(name, ""))
     said: list[str] = []
     with pytest.raises(EngineUnavailableError, match="unset PREFECT_API_URL"):
         serve_library(options(tmp_path), None, Timetable(cron="0 2 * * *"), said.append)

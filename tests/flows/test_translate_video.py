@@ -36,6 +36,7 @@ def run_while_the_server_goes(monkeypatch: pytest.MonkeyPatch, failure: Exceptio
     "failure",
     [
         caused(StageError("lipsync", "lipsync: it broke"), MediaError("encoding failed")),
+        caused(StageError("lipsync", "lipsync: it broke"), RuntimeError("CUDA error")),
         UsageError("no such language"),
         EngineUnavailableError("no weights"),
         MediaError("no video"),

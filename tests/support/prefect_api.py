@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def own_environment(home: Path) -> dict[str, str]:
     """Return this environment with a Prefect of its own in place of this user's, and one thread for each."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    mine = ("PREFECT", "PYTHONSAFEPATH")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
     return kept | {"PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
