@@ -15,19 +15,6 @@ from f2f.library.worker import order_for
 from f2f.request import Request
 from f2f.stage import SilentObserver
 
-SUPPORT = Path(__file__).parents[2] / "support"
-
-
-@pytest.fixture
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let workers have stages of no work; return the log of what they did."""
-    path = tmp_path / "worked.txt"
-    path.touch()
-    monkeypatch.setenv("PYTHONPATH", str(SUPPORT / "tiny_worker"))
-    monkeypatch.setenv("TINY_LOG", str(path))
-    monkeypatch.setenv("F2F_RUNNER", "inline")
-    return path
-
 
 def endless(folder: Path, config: Config | None = None) -> Request:
     """Return a run that sleeps where speech is heard."""
@@ -37,24 +24,24 @@ def endless(folder: Path, config: Config | None = None) -> Request:
 
 
 def test_a_child_whose_work_may_not_go_on_is_ended(
-    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, worker_log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(child, "_CHECK_EVERY_S", 0.1)
     order = order_for([endless(tmp_path)], force=False, runner=None)
 
     def is_wanted() -> bool:
-        return "film" not in log.read_text()
+        return "film" not in worker_log.read_text()
 
     started_s = time.monotonic()
     with pytest.raises(LostError):
         list(run_child(order, SilentObserver(), is_wanted))
     assert time.monotonic() - started_s < 55  # it would have slept for a minute
-    [pid] = {line.split()[0] for line in log.read_text().splitlines()}
+    [pid] = {line.split()[0] for line in worker_log.read_text().splitlines()}
     assert group_is_gone(int(pid))
     assert not list(tmp_path.rglob("*.tmp"))
 
 
-def test_a_stage_that_hangs_ends_its_child_and_says_why(tmp_path: Path, log: Path) -> None:
+def test_a_stage_that_hangs_ends_its_child_and_says_why(tmp_path: Path, worker_log: Path) -> None:
     quickly = DeadlinesConfig(idle_s=1, idle_factor=0)
     order = order_for([endless(tmp_path, Config(deadlines=quickly))], force=False, runner=None)
     [result] = run_child(order, SilentObserver(), lambda: True)
@@ -63,7 +50,7 @@ def test_a_stage_that_hangs_ends_its_child_and_says_why(tmp_path: Path, log: Pat
         "transcribe was ended: it hung, with no progress for 1 s since its start (deadlines.idle_s, "
         "deadlines.idle_factor)"
     )
-    assert "film a.mp4" in log.read_text() and not list(tmp_path.glob("a.hi*"))
+    assert "film a.mp4" in worker_log.read_text() and not list(tmp_path.glob("a.hi*"))
 
 
 def test_files_of_the_current_folder_are_no_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

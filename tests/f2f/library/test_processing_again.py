@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from batch_listener import Told
 
 from f2f.config import Config, TranslateConfig
 from f2f.library.batch import run_batch
@@ -20,9 +20,8 @@ from f2f.library.processing import BatchRun
 from f2f.library.scanning import find_lectures
 from f2f.library.status import LanguageStatus, read_status
 from f2f.library.store import Store
-from f2f.library.summary import Row, Summary
+from f2f.library.summary import Summary
 from f2f.library.worker import Order
-from f2f.stage import SilentObserver
 
 
 class Children:
@@ -53,22 +52,6 @@ class Children:
                 made = '{"format": "f2f-manifest/1"}' if suffix == "json" else "made " * self._n_runs
                 (self._folder / f"a.{target}.{suffix}").write_text(made)
             yield LanguageResult(target, self._n_runs, subtitles=str(self._folder / f"a.{target}.srt"))
-
-
-class Told:
-    """Keeps what a batch told of languages."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, str]] = []
-
-    def working(self, *args: object) -> Any:
-        return nullcontext(SilentObserver())
-
-    def row(self, row: Row) -> None:
-        self.rows.append((row.target, row.state))
-
-    def note(self, *args: object) -> None:
-        """Ignore."""
 
 
 @pytest.fixture
